@@ -1,0 +1,299 @@
+"""Is what I built right? Checks that chapters, exercises and homeworks share.
+
+Every check raises ``AssertionError`` with a message that says what is wrong and
+what to look at. No message ever prints an expected value, so the same checks serve
+in hidden tests.
+
+- :func:`close`          two values agree, shape first
+- :func:`numerical_vjp`  vector–Jacobian product by central differences
+- :func:`gradients`      a backward pass agrees with the numerical one
+- :func:`same_as_torch`  a layer by hand agrees with a torch function or module,
+  forward and backward
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+# relative and absolute tolerance by dtype: rounding of a few hundred operations
+TOLERANCES = {
+    torch.float64: (1e-7, 1e-9),
+    torch.float32: (1e-4, 1e-6),
+    torch.bfloat16: (2e-2, 1e-3),
+    torch.float16: (5e-3, 1e-4),
+}
+
+
+def close(
+    actual,
+    expected,
+    name: str = "your result",
+    rtol: float | None = None,
+    atol: float | None = None,
+) -> None:
+    """Assert that ``actual`` equals ``expected``: type, shape, then values.
+
+    Values agree where ``|actual − expected| ≤ atol + rtol · |expected|``. The
+    tolerance follows the coarser of the two dtypes unless it is given.
+
+    Args:
+        actual: tensor, array, number, or a tuple, list or dict of these.
+        expected: the same; tuples, lists and dicts are compared item by item.
+        name: what to call ``actual`` in the message, e.g. ``"dW"``.
+        rtol, atol: relative and absolute tolerance.
+
+    Raises:
+        AssertionError: they differ; the message names the shape, the share of wrong
+            entries, the first wrong one, and what the difference looks like
+            (transposed, wrong sign, scaled, shifted), never an expected value.
+    """
+    if isinstance(expected, Mapping):
+        _require(isinstance(actual, Mapping), f"{name} must be a dict.{_got(actual)}")
+        for key in expected:
+            _require(key in actual, f"{name} has no entry {key!r}.")
+            close(actual[key], expected[key], f"{name}[{key!r}]", rtol, atol)
+        return
+    if isinstance(expected, (tuple, list)):
+        n = len(expected)
+        many = isinstance(actual, (tuple, list))
+        _require(many, f"{name} must be a tuple of {n} values.{_got(actual)}")
+        _require(len(actual) == n, f"{name} has {len(actual)} values, expected {n}.")
+        for i, (a, e) in enumerate(zip(actual, expected, strict=True)):
+            close(a, e, f"{name}[{i}]", rtol, atol)
+        return
+
+    a, e = _tensor(actual, name), _tensor(expected, "the expected value")
+    shapes = f"{name} has shape {_shape(a)}, expected {_shape(e)}"
+    if a.shape != e.shape:
+        _require(False, f"{shapes}.{_shape_hint(a, e)}")
+    default_rtol, default_atol = _tolerance(a, e)
+    rtol = default_rtol if rtol is None else rtol
+    atol = default_atol if atol is None else atol
+    a, e = a.double(), e.double()
+    wrong = ~torch.isclose(a, e, rtol=rtol, atol=atol, equal_nan=False)
+    wrong &= ~(a.isnan() & e.isnan())
+    if not wrong.any():
+        return
+    count, total = int(wrong.sum()), wrong.numel()
+    if total == 1:
+        message = f"{name} is wrong."
+    else:
+        first = tuple(int(i) for i in wrong.nonzero()[0])
+        index = ", ".join(map(str, first))
+        message = f"{name} is wrong in {count} of {total} entries, first at [{index}]."
+    raise AssertionError(message + _value_hint(a, e, rtol, atol))
+
+
+def numerical_vjp(
+    f: Callable, inputs: Sequence[Tensor], grad_output=None, eps: float = 1e-5
+) -> list[Tensor]:
+    r"""Gradients of :math:`\langle v, f(x_1, …, x_n) \rangle` by central differences.
+
+    For each entry, :math:`(\langle v, f(x + ε)\rangle - \langle v, f(x − ε)\rangle)
+    / 2ε`, in float64: the error is O(ε²) plus rounding of O(1e-16/ε).
+
+    Args:
+        f: function of ``len(inputs)`` tensors that returns one tensor or number.
+        inputs: tensors of any shape; each is converted to float64.
+        grad_output: :math:`v`, of the shape of f's result; default: ones.
+        eps: step ε.
+
+    Returns:
+        One float64 tensor per input, of its shape.
+    """
+    # fresh and contiguous, so that .view(-1) writes into what f sees
+    inputs = [
+        x.detach().to("cpu", torch.float64, copy=True).contiguous() for x in inputs
+    ]
+
+    def value() -> float:
+        out = torch.as_tensor(f(*(x.clone() for x in inputs))).detach().double()
+        if grad_output is None:
+            return float(out.sum())
+        v = torch.as_tensor(grad_output).double().cpu()
+        if v.shape != out.shape:
+            raise ValueError(
+                f"grad_output has shape {_shape(v)}, but f returns {_shape(out)}."
+            )
+        return float((out * v).sum())
+
+    grads = []
+    for x in inputs:
+        flat, grad = x.view(-1), torch.zeros(x.numel(), dtype=torch.float64)
+        for i in range(x.numel()):
+            saved = flat[i].item()
+            flat[i] = saved + eps
+            above = value()
+            flat[i] = saved - eps
+            below = value()
+            flat[i] = saved
+            grad[i] = (above - below) / (2 * eps)
+        grads.append(grad.view(x.shape))
+    return grads
+
+
+def gradients(
+    f: Callable,
+    inputs: Sequence[Tensor],
+    grads: Sequence[Tensor],
+    grad_output=None,
+    names: Sequence[str] | None = None,
+    eps: float = 1e-5,
+    rtol: float = 1e-4,
+    atol: float = 1e-6,
+) -> None:
+    """Assert that a backward pass agrees with finite differences.
+
+    Args:
+        f: the forward function, of ``len(inputs)`` tensors (float64 inside).
+        inputs: where to check; keep them small, the cost is two calls of ``f`` per
+            entry.
+        grads: what the backward pass returned for each input, for ``grad_output``.
+        grad_output: upstream gradient, of the shape of f's result; default: ones.
+        names: what to call each gradient in messages, e.g. ``["dx", "dW", "db"]``.
+
+    Raises:
+        AssertionError: as :func:`close`.
+        ValueError: the numbers of inputs, gradients and names differ.
+    """
+    names = names or [f"gradient {i}" for i in range(len(inputs))]
+    if not len(inputs) == len(grads) == len(names):
+        raise ValueError(
+            f"{len(inputs)} inputs, {len(grads)} gradients and {len(names)} names: "
+            "give one of each per input."
+        )
+    numerical = numerical_vjp(f, inputs, grad_output, eps)
+    for grad, num, name in zip(grads, numerical, names, strict=True):
+        close(_tensor(grad, name).double(), num, name, rtol, atol)
+
+
+def same_as_torch(
+    forward: Callable,
+    backward: Callable | None,
+    reference: Callable,
+    inputs: Sequence[Tensor],
+    names: Sequence[str] | None = None,
+    rtol: float | None = None,
+    atol: float | None = None,
+    seed: int = 0,
+) -> None:
+    """Assert that a layer by hand equals torch's, forward and backward.
+
+    Args:
+        forward: ``forward(*inputs)`` by hand, returning one tensor.
+        backward: ``backward(grad_output)``, called after ``forward``, returning the
+            gradient of each input (one tensor, or a tuple in the inputs' order; None
+            for an input to leave out). None checks the forward pass only.
+        reference: a torch function or module of the same inputs.
+        inputs: tensors; floating-point ones are differentiated.
+        names: what to call the gradients; default ``d0, d1, …``.
+        rtol, atol: tolerance, as in :func:`close`.
+        seed: of the random upstream gradient.
+
+    Raises:
+        AssertionError: as :func:`close`; ``forward`` or ``d…`` names what differs.
+    """
+    leaves = [x.detach().clone().requires_grad_(x.is_floating_point()) for x in inputs]
+    expected = reference(*leaves)
+    actual = forward(*(x.detach().clone() for x in inputs))
+    close(actual, expected.detach(), "forward", rtol, atol)
+    if backward is None:
+        return
+    generator = torch.Generator().manual_seed(seed)
+    v = torch.randn(expected.shape, generator=generator, dtype=torch.float64)
+    v = v.to(expected.device, expected.dtype)
+    expected.backward(v)
+    grads = backward(v.clone())
+    grads = tuple(grads) if isinstance(grads, (tuple, list)) else (grads,)
+    names = names or [f"d{i}" for i in range(len(inputs))]
+    wanted = [x for x in leaves if x.requires_grad]
+    if len(grads) == len(leaves):
+        pairs = list(zip(grads, leaves, names, strict=True))
+    else:
+        n = len(wanted)
+        _require(len(grads) == n, f"backward returned {len(grads)} gradients of {n}.")
+        named = [m for m, x in zip(names, leaves, strict=True) if x.requires_grad]
+        pairs = list(zip(grads, wanted, named, strict=True))
+    for grad, leaf, name in pairs:
+        if grad is not None and leaf.requires_grad:
+            zero = torch.zeros_like(leaf)
+            close(grad, zero if leaf.grad is None else leaf.grad, name, rtol, atol)
+
+
+def _require(condition: bool, message: str) -> None:
+    if not condition:
+        raise AssertionError(message)
+
+
+def _got(value) -> str:
+    if value is None:
+        return " You returned None: is a return statement missing?"
+    return f" You returned a {type(value).__name__}."
+
+
+def _tensor(value, name: str) -> Tensor:
+    if isinstance(value, Tensor):
+        return value.detach().cpu()
+    # a Python float is a float64; a bool is not a number that anyone meant
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return torch.tensor(value, dtype=torch.float64)
+    if isinstance(value, (np.ndarray, np.generic)):
+        return torch.as_tensor(np.array(value))
+    if isinstance(value, bool):
+        return torch.tensor(value)
+    raise AssertionError(f"{name} must be a tensor or a number.{_got(value)}")
+
+
+def _shape(t: Tensor) -> str:
+    return str(tuple(t.shape))
+
+
+def _tolerance(*tensors: Tensor) -> tuple[float, float]:
+    known = [TOLERANCES[t.dtype] for t in tensors if t.dtype in TOLERANCES]
+    # exact for integers and booleans; Python floats compare as what they meet
+    return max(known, default=(0.0, 0.0))
+
+
+def _shape_hint(a: Tensor, e: Tensor) -> str:
+    if a.numel() == e.numel() and a.squeeze().shape == e.squeeze().shape:
+        return " The sizes agree but for dimensions of 1 (keepdim, squeeze, unsqueeze)."
+    if a.ndim == e.ndim == 2 and a.shape == e.T.shape:
+        return " It looks transposed."
+    if a.ndim == 0:
+        return " It was summed or averaged over everything."
+    if e.ndim == 0:
+        return " It should be one number: sum or average over everything."
+    if a.ndim == e.ndim + 1 and a.shape[1:] == e.shape:
+        return " The sum over the first (batch) dimension may be missing."
+    return ""
+
+
+def _value_hint(a: Tensor, e: Tensor, rtol: float, atol: float) -> str:
+    """What the difference looks like, if it looks like a common mistake."""
+
+    def alike(x: Tensor) -> bool:
+        return bool(torch.allclose(x, e, rtol=max(rtol, 1e-5), atol=max(atol, 1e-7)))
+
+    if a.isnan().any() and not e.isnan().any():
+        return f" {int(a.isnan().sum())} entries are NaN (0/0, log of a negative, inf − inf)."
+    if a.isinf().any() and not e.isinf().any():
+        return f" {int(a.isinf().sum())} entries are infinite (overflow, or a division by 0)."
+    if not (a.isfinite().all() and e.isfinite().all()):
+        return ""
+    if not a.any() and e.any():
+        return " It is 0 everywhere."
+    if alike(-a):
+        return " It has the wrong sign."
+    if a.ndim == 2 and a.shape[0] == a.shape[1] and a.numel() > 1 and alike(a.T):
+        return " It looks transposed."
+    if e.any():
+        scale = float((a * e).sum() / (e * e).sum())
+        if scale != 0 and alike(a / scale):
+            times = f"{scale:.4g} times" if abs(scale) >= 1 else f"1/{1 / scale:.4g} of"
+            return f" It is {times} what it should be, everywhere: a factor is off."
+    if a.numel() > 2 and alike(a - (a - e).mean()):
+        return " It is off by the same amount everywhere: a term is missing or extra."
+    close_enough = (a - e).abs().max() <= 1e-2 * e.abs().max()
+    return " It is nearly right: look for a loss of precision." if close_enough else ""

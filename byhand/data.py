@@ -1,0 +1,283 @@
+"""Data sets: handwritten digits, and toy problems in the plane.
+
+MNIST is looked for in ``$BYHAND_DATA``, then in the cache
+(``~/.cache/byhand``), then downloaded there with its checksum verified. Without
+any of these, :func:`digits` falls back to scikit-learn's 1,797 built-in digits,
+enlarged from 8×8 to 28×28, and says so.
+"""
+
+import hashlib
+import os
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.utils.data import Dataset
+from torchvision import datasets
+
+# md5 of the uncompressed files, so that files put there by hand are checked too
+MNIST_MD5 = {
+    "train-images-idx3-ubyte": "6bbc9ace898e44ae57da46a324031adb",
+    "train-labels-idx1-ubyte": "a25bea736e30d166cdddb491f175f624",
+    "t10k-images-idx3-ubyte": "2646ac647ad5339dbf082846283269ea",
+    "t10k-labels-idx1-ubyte": "27ae3e4e09519cfbb04c329615203637",
+}
+TOY_SETS = ("circles", "xor", "spirals", "moons")
+
+
+@dataclass(frozen=True)
+class Digits:
+    """Handwritten digits, whole, as tensors on one device.
+
+    Attributes:
+        images: (N, 1, 28, 28) float32 in [0, 1], ink is 1.
+        labels: (N,) int64 in 0..9.
+        name: ``"MNIST"`` or ``"digits"`` (scikit-learn's, the offline default).
+    """
+
+    images: Tensor
+    labels: Tensor
+    name: str
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+
+class DataNotFoundError(FileNotFoundError):
+    """MNIST is not where it was looked for, or is damaged."""
+
+
+def digits(split: str = "train", device: torch.device | str = "cpu") -> Digits:
+    """All images of one split as one tensor on ``device``; batches are index slices.
+
+    MNIST (60,000 train and 10,000 test images) if it can be had, else
+    scikit-learn's digits (1,437 and 360) with a notice.
+
+    Args:
+        split: ``"train"`` or ``"test"``.
+        device: where the tensors are to live.
+
+    Raises:
+        ValueError: ``split`` is something else.
+        DataNotFoundError: ``$BYHAND_DATA`` is set, but holds no sound MNIST.
+    """
+    images, labels, name = _arrays(_check_split(split))
+    return Digits(images.to(device), labels.to(device), name)
+
+
+def dataset(split: str = "train", transform=None) -> Dataset:
+    """The same digits as a torch ``Dataset`` of (image, label) pairs.
+
+    This is the usual, per-image way; :func:`digits` is the fast one.
+
+    Args:
+        split: ``"train"`` or ``"test"``.
+        transform: applied to each PIL image; default: to a (1, 28, 28) tensor.
+    """
+    from torchvision.transforms import ToTensor
+
+    transform = transform or ToTensor()
+    train = _check_split(split) == "train"
+    root = _mnist_root()
+    if root is not None:
+        return datasets.MNIST(root, train=train, transform=transform, download=False)
+    images, labels, _ = _arrays(split)
+    return _ImageDataset(images, labels, transform)
+
+
+def batches(
+    *tensors: Tensor,
+    batch_size: int,
+    shuffle: bool = False,
+    generator: torch.Generator | None = None,
+    drop_last: bool = False,
+) -> Iterator[tuple[Tensor, ...]]:
+    """One epoch of mini-batches of tensors that share their first dimension.
+
+    Args:
+        tensors: any number, each (N, ...), on one device.
+        batch_size: rows in a batch; the last one may be smaller.
+        shuffle: a new random order each time.
+        generator: CPU generator for the order; default: PyTorch's own.
+        drop_last: leave out a last, smaller batch.
+
+    Raises:
+        ValueError: no tensors, different N, or a batch size below 1.
+    """
+    if not tensors:
+        raise ValueError("batches() needs at least one tensor.")
+    n = len(tensors[0])
+    if any(len(t) != n for t in tensors):
+        lengths = ", ".join(str(len(t)) for t in tensors)
+        raise ValueError(f"The tensors have different lengths: {lengths}.")
+    if batch_size < 1:
+        raise ValueError(f"batch_size must be at least 1, not {batch_size}.")
+    if shuffle:
+        order = torch.randperm(n, generator=generator).to(tensors[0].device)
+    stop = n - n % batch_size if drop_last else n
+    for start in range(0, stop, batch_size):
+        rows = slice(start, start + batch_size)
+        yield tuple(t[order[rows]] if shuffle else t[rows] for t in tensors)
+
+
+def toy(
+    name: str, n: int = 400, noise: float = 0.1, seed: int = 0
+) -> tuple[Tensor, Tensor]:
+    """A two-class problem in the plane.
+
+    Args:
+        name: ``"circles"`` (a disc inside a ring), ``"xor"`` (a grid of opposite
+            quadrants), ``"spirals"`` or ``"moons"``.
+        n: number of points, half in each class (class 0 has the odd one).
+        noise: standard deviation of the points about their curve
+            (``"xor"``: about their place).
+        seed: the same seed gives the same points.
+
+    Returns:
+        X of shape (n, 2), float32, roughly within [-1.5, 1.5]²; y of shape (n,),
+        int64, 0 or 1; in random order.
+
+    Raises:
+        ValueError: unknown name, ``n < 2`` or negative noise.
+    """
+    if name not in TOY_SETS:
+        raise ValueError(
+            f"Unknown toy set {name!r}: choose from {', '.join(TOY_SETS)}."
+        )
+    if n < 2:
+        raise ValueError(f"n must be at least 2 (one point a class), not {n}.")
+    if noise < 0:
+        raise ValueError(f"noise is a standard deviation, not {noise}.")
+    rng = np.random.default_rng(seed)
+    y = np.arange(n) % 2
+    if name == "circles":
+        angle = rng.uniform(0, 2 * np.pi, n)
+        radius = np.where(y == 1, 0.5 * np.sqrt(rng.uniform(0, 1, n)), 1.0)
+        X = radius[:, None] * np.stack([np.cos(angle), np.sin(angle)], 1)
+    elif name == "xor":
+        X = rng.uniform(0.1, 1.2, (n, 2)) * rng.choice([-1, 1], (n, 1))
+        X[:, 1] *= np.where(y == 1, -1, 1)
+    elif name == "spirals":
+        t = np.sqrt(rng.uniform(0.02, 1, n))
+        angle = 1.75 * 2 * np.pi * t + np.pi * y
+        X = 1.2 * t[:, None] * np.stack([np.cos(angle), np.sin(angle)], 1)
+    else:
+        angle = rng.uniform(0, np.pi, n)
+        X = np.stack([np.cos(angle), np.sin(angle)], 1)
+        X = np.where(y[:, None] == 1, [1, 0.5] - X, X) - [0.5, 0.25]
+    X = X + rng.normal(0, noise, (n, 2))
+    order = rng.permutation(n)
+    return torch.tensor(X[order], dtype=torch.float32), torch.tensor(y[order])
+
+
+class _ImageDataset(Dataset):
+    """(N, 1, 28, 28) images in [0, 1] as PIL images, the form transforms expect."""
+
+    def __init__(self, images: Tensor, labels: Tensor, transform):
+        self.images, self.labels, self.transform = images, labels, transform
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitem__(self, index: int):
+        from torchvision.transforms.functional import to_pil_image
+
+        return self.transform(to_pil_image(self.images[index])), int(self.labels[index])
+
+
+def _check_split(split: str) -> str:
+    if split not in ("train", "test"):
+        raise ValueError(f"split must be 'train' or 'test', not {split!r}.")
+    return split
+
+
+@cache
+def _arrays(split: str) -> tuple[Tensor, Tensor, str]:
+    root = _mnist_root()
+    if root is not None:
+        mnist = datasets.MNIST(root, train=split == "train", download=False)
+        return mnist.data.unsqueeze(1).float() / 255, mnist.targets.long(), "MNIST"
+    images, labels = _sklearn_digits()
+    stop = len(images) * 4 // 5
+    rows = slice(None, stop) if split == "train" else slice(stop, None)
+    return images[rows], labels[rows], "digits"
+
+
+def _sklearn_digits() -> tuple[Tensor, Tensor]:
+    from sklearn.datasets import load_digits
+
+    bunch = load_digits()  # (1797, 8, 8) in 0..16
+    small = torch.tensor(bunch.images / 16, dtype=torch.float32).unsqueeze(1)
+    # 8×8 to 20×20 in a border of 4, as MNIST's digits stand in theirs
+    large = F.interpolate(small, size=(20, 20), mode="bicubic", align_corners=False)
+    images = F.pad(large.clamp(0, 1), (4, 4, 4, 4))
+    order = torch.randperm(len(images), generator=torch.Generator().manual_seed(0))
+    return images[order], torch.tensor(bunch.target, dtype=torch.int64)[order]
+
+
+@cache
+def _mnist_root() -> Path | None:
+    """Folder that holds a sound MNIST in torchvision's layout, or None (offline)."""
+    given = os.environ.get("BYHAND_DATA")
+    if given:
+        root = Path(given).expanduser()
+        problem = _problem(root)
+        if problem:
+            raise DataNotFoundError(
+                f"BYHAND_DATA={given} {problem}. It must hold the four MNIST files in "
+                "MNIST/raw, as torchvision lays them out. Unset BYHAND_DATA to "
+                "download them, or to use the built-in digits without internet."
+            )
+        return root
+    root = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "byhand"
+    if not _problem(root):
+        return root
+    if os.environ.get("BYHAND_OFFLINE") != "1":
+        try:
+            with _timeout(10):
+                datasets.MNIST(root, train=True, download=True)
+        except (OSError, RuntimeError) as error:  # RuntimeError: all mirrors failed
+            print(f"MNIST could not be downloaded ({error}).", file=sys.stderr)
+        else:
+            problem = _problem(root)
+            if not problem:
+                return root
+            print(f"MNIST in {root} {problem}.", file=sys.stderr)
+    print(
+        "Using scikit-learn's 1,797 built-in digits at 28×28 instead of MNIST: "
+        "everything runs, with other numbers than the published book's. "
+        "For MNIST, connect to the internet or set BYHAND_DATA to a folder that "
+        "holds MNIST/raw."
+    )
+    return None
+
+
+def _problem(root: Path) -> str | None:
+    """What is wrong with the MNIST files below ``root``; None if nothing is."""
+    for name, md5 in MNIST_MD5.items():
+        path = root / "MNIST" / "raw" / name
+        try:
+            if hashlib.md5(path.read_bytes()).hexdigest() != md5:
+                return f"has a damaged file {name}"
+        except OSError:
+            return f"lacks the file {name}"
+    return None
+
+
+@contextmanager
+def _timeout(seconds: float):
+    """Give up on a network that does not answer; restored afterwards."""
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(seconds)
+    try:
+        yield
+    finally:
+        socket.setdefaulttimeout(before)
