@@ -109,7 +109,7 @@ def numerical_vjp(
     ]
 
     def value() -> float:
-        out = torch.as_tensor(f(*(x.clone() for x in inputs))).detach().double()
+        out = _tensor(f(*(x.clone() for x in inputs)), "the value of f").double()
         if grad_output is None:
             return float(out.sum())
         v = torch.as_tensor(grad_output).double().cpu()

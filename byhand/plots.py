@@ -125,7 +125,7 @@ def show_images(
     for i, axis in enumerate(axes.flat):
         axis.set_axis_off()
         if i < len(images):
-            axis.imshow(images[i], cmap=cmap, vmin=low, vmax=high)
+            axis.imshow(images[i].numpy(), cmap=cmap, vmin=low, vmax=high)
             if titles is not None:
                 axis.set_title(str(titles[i]), fontsize=9)
     return figure
@@ -141,7 +141,7 @@ def show_points(
     """
     axis = axis or plt.subplots(figsize=(3.4, 3.4))[1]
     for label, marker in ((0, "o"), (1, "^")):
-        points = X[y == label].cpu()
+        points = X[y == label].cpu().numpy()
         colour = CLASS_COLOURS(label)
         axis.scatter(
             points[:, 0], points[:, 1], s=size, color=colour, marker=marker,

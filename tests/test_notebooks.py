@@ -1,0 +1,136 @@
+"""Every notebook in the project is clean, portable and leads where it says."""
+
+import re
+from pathlib import Path
+from urllib.parse import unquote
+
+import nbformat
+import pytest
+import yaml
+
+from byhand import notebooks
+
+ROOT = Path(__file__).parents[1]
+CHAPTERS = sorted((ROOT / "book").glob("*.ipynb"))
+NOTEBOOKS = CHAPTERS + sorted(ROOT.glob("solutions/*/*.ipynb"))
+NOTEBOOKS += sorted(ROOT.glob("assignments/*/*.ipynb"))
+PAGES = CHAPTERS + sorted((ROOT / "book").glob("*.md"))
+
+
+def name(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def markdown(path: Path) -> str:
+    """The Markdown of a page, without code."""
+    if path.suffix == ".md":
+        text = path.read_text("utf8")
+    else:
+        cells = nbformat.read(path, 4).cells
+        text = "\n\n".join(c.source for c in cells if c.cell_type == "markdown")
+    text = re.sub(r"^```.*?^```", "", text, flags=re.S | re.M)
+    return re.sub(r"`[^`\n]*`", "", text)
+
+
+def slug(heading: str) -> str:
+    """The anchor that GitHub and the book give a heading."""
+    words = re.sub(r"[^\w\- ]", "", heading.strip().lower())
+    return words.replace(" ", "-")
+
+
+def anchors(path: Path) -> set[str]:
+    return {slug(h) for h in re.findall(r"^#{1,6} (.+)$", markdown(path), flags=re.M)}
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=name)
+def test_clean(path):
+    text = path.read_text("utf8")
+    notebook = nbformat.reads(text, as_version=4)
+    nbformat.validate(notebook)
+    assert notebooks.text(notebooks.clean(notebook)) == text, (
+        f"run: python -m byhand.notebooks clean {name(path)}"
+    )
+
+
+@pytest.mark.parametrize("path", PAGES, ids=name)
+def test_links_lead_somewhere(path):
+    for target in re.findall(r"\]\(([^)\s]+)\)", markdown(path)):
+        if re.match(r"(https?:|mailto:)", target):
+            assert not target.startswith("http://"), target
+            continue
+        file, _, anchor = unquote(target).partition("#")
+        page = (path.parent / file).resolve() if file else path
+        assert page.exists(), f"{name(path)} links to {target}, which does not exist"
+        if anchor:
+            assert anchor in anchors(page), f"{name(path)}: no heading for {target}"
+
+
+@pytest.mark.parametrize("path", PAGES, ids=name)
+def test_markdown_is_portable(path):
+    text = markdown(path)
+    assert not re.search(r"^(```|:::)\{", path.read_text("utf8"), flags=re.M)
+    assert not re.search(r"\{[a-z:-]+\}`", text), "a MyST role shows up raw elsewhere"
+    assert not re.search(r"^\([\w-]+\)=$", text, flags=re.M), "a MyST target"
+
+
+def test_every_page_is_in_the_table_of_contents():
+    toc = (ROOT / "_toc.yml").read_text("utf8")
+    listed = re.findall(r"(?:file|root): (\S+)", toc)
+    assert yaml.safe_load(toc)["format"] == "jb-book"
+    assert sorted(listed) == sorted(str(Path(name(p)).with_suffix("")) for p in PAGES)
+
+
+@pytest.mark.parametrize("path", CHAPTERS, ids=name)
+def test_chapter_has_the_parts_of_a_chapter(path):
+    notebook = nbformat.read(path, 4)
+    text = markdown(path)
+    number = int(path.name[:2])
+    assert text.startswith(f"# {number} · ")
+    headings = re.findall(r"^## (.+)$", text, flags=re.M)
+    order = [
+        "What you will be able to do",
+        "What we saw",
+        "Exercises",
+        "Further reading",
+    ]
+    assert [h for h in headings if h in order] == order
+    exercises = text.partition("\n## Exercises")[2].partition("\n## ")[0]
+    tagged = [c for c in notebook.cells if "hide-cell" in c.metadata.get("tags", [])]
+    assert exercises.count("<details>") + len(tagged) >= 5
+    setup = next(c for c in notebook.cells if c.cell_type == "code")
+    assert setup.id == "setup" and "import byhand" in setup.source
+    pictures = [
+        c.metadata.mystnb.image.alt
+        for c in notebook.cells
+        if "image" in c.metadata.get("mystnb", {})
+    ]
+    assert len(pictures) >= 4 and all(len(alt) >= 30 for alt in pictures)
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            assert len(cell.source.splitlines()) <= 40, cell.source[:60]
+
+
+def test_clean_keeps_ids_and_source_and_drops_the_rest():
+    notebook = nbformat.v4.new_notebook()
+    cell = nbformat.v4.new_code_cell("1 + 1", id="sum", execution_count=3)
+    cell.outputs = [nbformat.v4.new_output("stream", text="2")]
+    cell.metadata.update(tags=["hide-input"], collapsed=True, scrolled=False)
+    twin = nbformat.v4.new_markdown_cell("*text*", id="sum")
+    notebook.cells = [cell, twin]
+    notebook.metadata.widgets = {"state": {}}
+    cleaned = notebooks.clean(notebook)
+    assert cleaned.cells[0].outputs == [] and cleaned.cells[0].execution_count is None
+    assert cleaned.cells[0].metadata == {"tags": ["hide-input"]}
+    assert [c.id for c in cleaned.cells] == ["sum", "sumx"]
+    assert cleaned.cells[0].source == "1 + 1" and "widgets" not in cleaned.metadata
+
+
+def test_check_command_names_what_is_not_clean(tmp_path, capsys):
+    notebook = nbformat.v4.new_notebook()
+    notebook.cells = [nbformat.v4.new_code_cell("1", execution_count=1)]
+    path = tmp_path / "x.ipynb"
+    nbformat.write(notebook, path)
+    assert notebooks.main(["check", str(path)]) == 1
+    assert str(path) in capsys.readouterr().out
+    assert notebooks.main(["clean", str(path)]) == 0
+    assert notebooks.main(["check", str(path)]) == 0
