@@ -1,0 +1,71 @@
+"""pyproject.toml, constraints.txt and environment.yml say the same; so do links."""
+
+import re
+import tomllib
+from importlib.metadata import version
+from pathlib import Path
+
+import nbformat
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+PINS = dict(
+    line.split("==")
+    for line in (ROOT / "constraints.txt").read_text().splitlines()
+    if line and not line.startswith("#")
+)
+ENVIRONMENT = yaml.safe_load((ROOT / "environment.yml").read_text())
+DIRECT = [
+    Requirement(r)
+    for group in [PROJECT["dependencies"], *PROJECT["optional-dependencies"].values()]
+    for r in group
+]
+
+
+@pytest.mark.parametrize("requirement", DIRECT, ids=lambda r: r.name)
+def test_direct_dependency_is_pinned_and_installed(requirement):
+    pin = PINS[canonicalize_name(requirement.name)]
+    assert requirement.specifier.contains(pin)
+    assert version(requirement.name).split("+")[0] == pin
+
+
+def test_every_pin_is_an_exact_version():
+    for name, pin in PINS.items():
+        assert re.fullmatch(r"[a-z0-9-]+", name), name
+        assert re.fullmatch(r"[0-9][0-9a-z.]*", pin), f"{name}: {pin}"
+
+
+def test_conda_installs_what_make_installs():
+    *conda, pip = ENVIRONMENT["dependencies"]
+    bootstrap = (ROOT / "bootstrap.sh").read_text()
+    extras = re.search(r"--editable '(\.\[.+?\])'", bootstrap)[1]
+    assert "--constraint constraints.txt --editable" in bootstrap
+    assert pip["pip"] == ["--constraint constraints.txt", f"--editable {extras}"]
+    assert set(extras[2:-1].split(",")) == set(PROJECT["optional-dependencies"])
+    assert "graphviz" in conda
+    python = next(d for d in conda if d.startswith("python="))
+    assert SpecifierSet(PROJECT["requires-python"]).contains(python.split("=")[1])
+
+
+def test_the_address_of_the_project_is_the_same_everywhere():
+    address = PROJECT["urls"]["Repository"]
+    config = yaml.safe_load((ROOT / "_config.yml").read_text())
+    assert config["repository"]["url"] == address
+    setups = 0
+    for path in ROOT.glob("book/*.ipynb"):
+        for cell in nbformat.read(path, 4).cells:
+            if cell.id == "setup":
+                setups += 1
+                assert f"git+{address}" in cell.source, path.name
+    assert setups >= 2
+    for page in [ROOT / "README.md", *ROOT.glob("book/*.md")]:
+        for link in re.findall(
+            r"https://github\.com/([\w-]+/[\w-]+)", page.read_text()
+        ):
+            if link.startswith("deep-learning-by-hand/"):
+                assert address.endswith(link), f"{page.name}: {link}"
