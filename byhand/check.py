@@ -9,8 +9,11 @@ in hidden tests.
 - :func:`gradients`      a backward pass agrees with the numerical one
 - :func:`same_as_torch`  a layer by hand agrees with a torch function or module,
   forward and backward
+- :func:`generator`      random numbers for a test, the same at every run
 """
 
+import hashlib
+import os
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
@@ -32,6 +35,7 @@ def close(
     name: str = "your result",
     rtol: float | None = None,
     atol: float | None = None,
+    hints: Mapping[str, object] | None = None,
 ) -> None:
     """Assert that ``actual`` equals ``expected``: type, shape, then values.
 
@@ -43,12 +47,23 @@ def close(
         expected: the same; tuples, lists and dicts are compared item by item.
         name: what to call ``actual`` in the message, e.g. ``"dW"``.
         rtol, atol: relative and absolute tolerance.
+        hints: what known mistakes give, by the words to say when ``actual`` is
+            that, e.g. ``{"The bias is not added.": x @ W.T}``.
 
     Raises:
         AssertionError: they differ; the message names the shape, the share of wrong
             entries, the first wrong one, and what the difference looks like
             (transposed, wrong sign, scaled, shifted), never an expected value.
     """
+    if hints:
+        try:
+            close(actual, expected, name, rtol, atol)
+        except AssertionError as error:
+            for words, mistake in hints.items():
+                if _agree(actual, mistake, rtol, atol):
+                    raise AssertionError(f"{name} is wrong. {words}") from None
+            raise error from None
+        return
     if isinstance(expected, Mapping):
         _require(isinstance(actual, Mapping), f"{name} must be a dict.{_got(actual)}")
         for key in expected:
@@ -155,15 +170,17 @@ def gradients(
         names: what to call each gradient in messages, e.g. ``["dx", "dW", "db"]``.
 
     Raises:
-        AssertionError: as :func:`close`.
-        ValueError: the numbers of inputs, gradients and names differ.
+        AssertionError: as :func:`close`; or ``grads`` is not one value per input.
+        ValueError: the numbers of inputs and names differ.
     """
     names = names or [f"gradient {i}" for i in range(len(inputs))]
-    if not len(inputs) == len(grads) == len(names):
-        raise ValueError(
-            f"{len(inputs)} inputs, {len(grads)} gradients and {len(names)} names: "
-            "give one of each per input."
-        )
+    if len(inputs) != len(names):
+        raise ValueError(f"{len(inputs)} inputs, but {len(names)} names.")
+    wanted = f"the backward pass must return ({', '.join(names)})"
+    _require(isinstance(grads, (tuple, list)), f"{wanted}.{_got(grads)}")
+    _require(
+        len(grads) == len(names), f"{wanted}: {len(names)} values, not {len(grads)}."
+    )
     numerical = numerical_vjp(f, inputs, grad_output, eps)
     for grad, num, name in zip(grads, numerical, names, strict=True):
         close(_tensor(grad, name).double(), num, name, rtol, atol)
@@ -220,6 +237,25 @@ def same_as_torch(
         if grad is not None and leaf.requires_grad:
             zero = torch.zeros_like(leaf)
             close(grad, zero if leaf.grad is None else leaf.grad, name, rtol, atol)
+
+
+def generator(test: str) -> torch.Generator:
+    """Random numbers for one test: the same at every run, others for other tests.
+
+    The environment variable ``BYHAND_SEED`` (any text; a grader sets it to the
+    homework and the student) gives each submission numbers of its own.
+    """
+    text = f"{os.environ.get('BYHAND_SEED', 'practice')}/{test}"
+    digest = hashlib.sha256(text.encode()).digest()
+    return torch.Generator().manual_seed(int.from_bytes(digest[:4], "big"))
+
+
+def _agree(actual, expected, rtol: float | None, atol: float | None) -> bool:
+    try:
+        close(actual, expected, rtol=rtol, atol=atol)
+    except AssertionError:
+        return False
+    return True
 
 
 def _require(condition: bool, message: str) -> None:

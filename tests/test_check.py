@@ -155,8 +155,12 @@ def test_gradients_names_the_wrong_one():
     check.gradients(f, [a, b], [da, db], v, ["da", "db"])
     with pytest.raises(AssertionError, match=r"db .*2 times"):
         check.gradients(f, [a, b], [da, 2 * db], v, ["da", "db"])
-    with pytest.raises(ValueError, match="2 inputs, 1 gradients"):
-        check.gradients(f, [a, b], [da], v)
+    with pytest.raises(ValueError, match="2 inputs, but 1 names"):
+        check.gradients(f, [a, b], [da, db], v, ["da"])
+    with pytest.raises(AssertionError, match=r"return \(da, db\): 2 values, not 1"):
+        check.gradients(f, [a, b], [da], v, ["da", "db"])
+    with pytest.raises(AssertionError, match="is a return statement missing"):
+        check.gradients(f, [a, b], None, v, ["da", "db"])
 
 
 class ReLU:
@@ -196,3 +200,25 @@ def test_same_as_torch_takes_modules_and_integer_inputs():
         [logits, labels],
         ["dlogits", "dlabels"],
     )
+
+
+def test_close_names_a_known_mistake():
+    hints = {"The bias is not added.": x, "It is doubled.": {"y": 2 * x}}
+    check.close(x + 1, x + 1, "y", hints=hints)
+    with pytest.raises(AssertionError, match=r"^y is wrong\. The bias is not added"):
+        check.close(x, x + 1, "y", hints=hints)
+    with pytest.raises(AssertionError, match="It is doubled"):
+        check.close({"y": 2 * x}, {"y": x}, "y", hints=hints)
+    with pytest.raises(AssertionError, match="wrong sign"):
+        check.close(-x, x, "y", hints={"Something else.": x + 1})
+
+
+def test_generator_repeats_and_differs(monkeypatch):
+    def draw(test):
+        return torch.rand(3, generator=check.generator(test)).tolist()
+
+    monkeypatch.delenv("BYHAND_SEED", raising=False)
+    ours = draw("a")
+    assert ours == draw("a") != draw("b")
+    monkeypatch.setenv("BYHAND_SEED", "hw1/ada")
+    assert ours != draw("a") == draw("a")
