@@ -1,0 +1,36 @@
+"""Colab, JupyterHub and download, in one row under each chapter's title.
+
+The theme knows the addresses (from `launch_buttons` and `repository` in
+`_config.yml`) but hides them in two menus that need a script. A row of plain links
+is seen at once, fits a phone, and works without one.
+"""
+
+from html import escape
+
+LABELS = {"Colab": "Open in Colab", "JupyterHub": "Open in JupyterHub"}
+
+
+def add_row(app, pagename, templatename, context, doctree) -> None:
+    """Insert the row after the title of a page made from a notebook."""
+    if context.get("page_source_suffix") != ".ipynb":
+        return
+    buttons = [
+        button
+        for group in context["header_buttons"]
+        for button in group.get("buttons", [])
+        if button["text"] in LABELS
+    ]
+    links = [
+        f'<a href="{escape(button["url"])}">{LABELS[button["text"]]}</a>'
+        for button in sorted(buttons, key=lambda button: list(LABELS).index(button["text"]))
+    ]
+    source = context["pathto"](f"_sources/{context['sourcename']}", 1)
+    links.append(f'<a href="{escape(source)}" download>Download notebook</a>')
+    items = "".join(f"<li>{link}</li>" for link in links)
+    row = f'\n<ul class="launch" aria-label="Run this chapter">{items}</ul>'
+    context["body"] = context["body"].replace("</h1>", "</h1>" + row, 1)
+
+
+def setup(app):
+    app.connect("html-page-context", add_row, priority=900)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

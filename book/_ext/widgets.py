@@ -1,0 +1,70 @@
+"""Interactive figures (anywidgets) on a page without a kernel.
+
+myst-nb embeds the state of a chapter's widgets in its page; `_assets/widget-host.js`
+runs them from it. This extension
+
+- moves the state from the head, where it would hold up the first sight of the page,
+  to the end of the body, and escapes it so that no text in it can end the script;
+- keeps a still picture for readers without JavaScript: what the widget offers beside
+  its interactive form (`image/svg+xml`, `image/png` or `text/html` in its mime
+  bundle) goes into a `<noscript>`; a widget that offers none is a warning.
+"""
+
+from docutils import nodes
+from sphinx.builders.html._assets import _JavaScript
+from sphinx.transforms.post_transforms import SphinxPostTransform
+from sphinx.util import logging
+
+logger = logging.getLogger(__name__)
+VIEW = "application/vnd.jupyter.widget-view+json"
+STATE = "application/vnd.jupyter.widget-state+json"
+STILLS = ("image/svg+xml", "image/png", "text/html")
+
+
+class KeepStill(SphinxPostTransform):
+    """Put a widget's still picture beside it, in a `<noscript>`."""
+
+    default_priority = 3  # before myst-nb's SelectMimeType drops all forms but one
+
+    def run(self, **kwargs) -> None:
+        bundles = self.document.findall(
+            lambda n: isinstance(n, nodes.container) and n.get("nb_element") == "mime_bundle"
+        )
+        for bundle in list(bundles):
+            forms = {form["mime_type"]: form for form in bundle.children}
+            if VIEW not in forms:
+                continue
+            still = next((forms[mime] for mime in STILLS if mime in forms), None)
+            if still is None:
+                logger.warning(
+                    "this widget shows nothing without JavaScript: "
+                    "its mime bundle needs a still picture too",
+                    location=bundle,
+                    type="widgets",
+                )
+                continue
+            forms[VIEW].extend(
+                [
+                    nodes.raw("", "<noscript>", format="html"),
+                    *(child.deepcopy() for child in still.children),
+                    nodes.raw("", "</noscript>", format="html"),
+                ]
+            )
+
+
+def move_state(app, pagename, templatename, context, doctree) -> None:
+    """Move the widgets' state from the page's head to the end of its body."""
+    scripts = []
+    for script in context["script_files"]:
+        if isinstance(script, _JavaScript) and script.attributes.get("type") == STATE:
+            state = script.attributes["body"].replace("<", "\\u003c")
+            context["body"] += f'<script type="{STATE}">{state}</script>\n'
+        else:
+            scripts.append(script)
+    context["script_files"] = scripts
+
+
+def setup(app):
+    app.add_post_transform(KeepStill)
+    app.connect("html-page-context", move_state, priority=900)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
