@@ -1,15 +1,20 @@
 """Figures that read well on light and dark pages, in colour or without."""
 
+import shutil
 from collections.abc import Sequence
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import torch
+from graphviz import Digraph
 from IPython import get_ipython
+from IPython.display import SVG, display
 from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
 from matplotlib_inline.backend_inline import set_matplotlib_formats
 from torch import Tensor
+
+from byhand.prose import say
 
 # Okabe and Ito's colours, told apart by colour-blind readers; yellow is left out,
 # which is too pale for lines on white. https://jfly.uni-koeln.de/color/
@@ -150,3 +155,24 @@ def show_points(
     axis.set_aspect("equal")
     axis.grid(False)
     return axis
+
+
+def show_graph(graph: Digraph, width: float = 6.0, height: float = 7.0) -> None:
+    """Show a Graphviz graph (torchviz's, torchview's or your own) as SVG.
+
+    Without Graphviz's program ``dot`` there is a line that says how to get it, and
+    the chapter goes on.
+
+    Args:
+        graph: what ``torchviz.make_dot`` or ``draw_graph(…).visual_graph`` returns.
+        width, height: the picture is shrunk, not enlarged, to fit, in inches.
+    """
+    if shutil.which("dot") is None:
+        say(
+            "*This picture needs the program `dot`: install Graphviz "
+            "(<https://graphviz.org/download/>) and run this cell again.*"
+        )
+        return
+    graph = graph.copy()
+    graph.attr(bgcolor="transparent", size=f"{width},{height}")
+    display(SVG(graph.pipe(format="svg", encoding="utf8")))

@@ -7,6 +7,7 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import pytest
 import torch
+from graphviz import Digraph
 from matplotlib.colors import to_rgb
 
 from byhand import data, plots, use_style
@@ -72,3 +73,21 @@ def test_show_points_tells_classes_apart_by_marker_too():
     zero, one = axis.collections
     assert len(zero.get_offsets()) == len(one.get_offsets()) == 25
     assert zero.get_paths()[0].vertices.shape != one.get_paths()[0].vertices.shape
+
+
+def test_show_graph(capsys, monkeypatch):
+    graph = Digraph()
+    graph.edge("x", "y")
+    shown = []
+    monkeypatch.setattr(plots, "display", shown.append)
+    plots.show_graph(graph)
+    assert "<svg" in shown[0].data and "white" not in shown[0].data
+    assert "size" not in graph.source, "the caller's graph is left alone"
+
+
+def test_show_graph_without_dot_says_how_to_get_it(monkeypatch):
+    said = []
+    monkeypatch.setattr(plots.shutil, "which", lambda name: None)
+    monkeypatch.setattr(plots, "say", said.append)
+    plots.show_graph(Digraph())
+    assert "graphviz.org/download" in said[0]
