@@ -9,6 +9,7 @@ in hidden tests.
 - :func:`gradients`      a backward pass agrees with the numerical one
 - :func:`same_as_torch`  a layer by hand agrees with a torch function or module,
   forward and backward
+- :func:`unchanged`      a call leaves its arguments as they were
 - :func:`generator`      random numbers for a test, the same at every run
 """
 
@@ -237,6 +238,24 @@ def same_as_torch(
         if grad is not None and leaf.requires_grad:
             zero = torch.zeros_like(leaf)
             close(grad, zero if leaf.grad is None else leaf.grad, name, rtol, atol)
+
+
+def unchanged(f: Callable, *args):
+    """``f(*args)``, asserting that the call leaves every tensor in ``args`` as it was.
+
+    Raises:
+        AssertionError: an argument was changed in place; the message says which.
+    """
+    copies = [a.clone() if isinstance(a, Tensor) else a for a in args]
+    result = f(*args)
+    for place, (arg, copy) in enumerate(zip(args, copies, strict=True), start=1):
+        if isinstance(arg, Tensor):
+            _require(
+                torch.equal(arg, copy),
+                f"{getattr(f, '__name__', 'the function')} changed its argument "
+                f"{place} in place: compute into a new tensor (or a clone).",
+            )
+    return result
 
 
 def generator(test: str) -> torch.Generator:

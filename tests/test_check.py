@@ -213,6 +213,17 @@ def test_close_names_a_known_mistake():
         check.close(-x, x, "y", hints={"Something else.": x + 1})
 
 
+def test_unchanged_names_the_argument():
+    def scale(a, factor, b):
+        b *= factor
+        return a + b
+
+    a, b = torch.ones(2), torch.ones(2)
+    assert check.unchanged(torch.add, a, b).tolist() == [2, 2]
+    with pytest.raises(AssertionError, match="scale changed its argument 3 in place"):
+        check.unchanged(scale, a, 2, b)
+
+
 def test_generator_repeats_and_differs(monkeypatch):
     def draw(test):
         return torch.rand(3, generator=check.generator(test)).tolist()
