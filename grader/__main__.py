@@ -1,0 +1,114 @@
+"""The instructor's commands: `python -m grader release | collect | grade | export`."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from grader.collect import Outcome, collect
+from grader.course import Course, CourseError
+from grader.grade import export, grade
+from grader.release import release
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command; exit status 1 if any submission needs a look, 2 for misuse."""
+    options = _parser().parse_args(argv)
+    try:
+        course = Course(options.course)
+        return options.run(course, options)
+    except CourseError as error:
+        print(error, file=sys.stderr)
+        return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m grader",
+        description="Release, collect, grade and return homeworks.",
+    )
+    parser.add_argument(
+        "--course",
+        type=Path,
+        metavar="FOLDER",
+        help="the private folder of submissions and marks (default: course)",
+    )
+    verbs = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    verb = verbs.add_parser("release", help="write assignments/ from solutions/")
+    verb.add_argument("homework", nargs="*", help="e.g. hw1 (default: all)")
+    verb.set_defaults(run=_release)
+
+    verb = verbs.add_parser("collect", help="take in a folder of submissions")
+    verb.add_argument("homework", help="e.g. hw1")
+    verb.add_argument(
+        "source", type=Path, help="holds ada/…, ada.ipynb or ada.zip for each student"
+    )
+    verb.set_defaults(run=_collect)
+
+    verb = verbs.add_parser(
+        "grade", help="grade what is new; write feedback and grades.csv"
+    )
+    verb.add_argument("homework", help="e.g. hw1")
+    verb.add_argument(
+        "--from", dest="source", type=Path, help="collect this folder first"
+    )
+    verb.add_argument("--jobs", type=int, help="how many at a time (default: all CPUs)")
+    verb.add_argument("--force", action="store_true", help="grade everything anew")
+    verb.set_defaults(run=_grade)
+
+    verb = verbs.add_parser("export", help="write the marks to grades.csv")
+    verb.set_defaults(run=_export)
+    return parser
+
+
+def _release(course: Course, options) -> int:
+    for name in options.homework or course.homeworks():
+        print(f"Released {release(course, course.check(name))}")
+    return 0
+
+
+def _collect(course: Course, options) -> int:
+    homework = course.check(options.homework)
+    failed = 0
+    for outcome in collect(course, homework, options.source):
+        failed += _show(outcome)
+    if failed:
+        print(f"{failed} not collected: see above.", file=sys.stderr)
+    return 1 if failed else 0
+
+
+def _grade(course: Course, options) -> int:
+    homework = course.check(options.homework)
+    status = _collect(course, options) if options.source else 0
+    if not course.students(homework):
+        raise CourseError(
+            f"No submissions of {homework} in {course.folder}: collect a folder first."
+        )
+    total = failed = 0
+    for outcome in grade(course, homework, options.jobs, options.force):
+        total += 1
+        failed += _show(outcome)
+    print(f"\n{total - failed} of {total} graded.")
+    print(f"Marks: {export(course)}")
+    print(f"Feedback: {course.folder / 'feedback'}/*/{homework}/{homework}.html")
+    if failed:
+        print(
+            f"{failed} NOT GRADED (0 points for now, see above): mend and grade again, "
+            "or mark them in the formgrader.",
+            file=sys.stderr,
+        )
+    return 1 if failed else status
+
+
+def _export(course: Course, options) -> int:
+    print(f"Marks: {export(course)}")
+    return 0
+
+
+def _show(outcome: Outcome) -> int:
+    print(f"{outcome.student:24} {outcome.words}", flush=True)
+    return 0 if outcome.ok else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

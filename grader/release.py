@@ -1,0 +1,26 @@
+"""From solutions/ to assignments/: the notebooks that students get."""
+
+import tempfile
+from pathlib import Path
+
+from nbgrader.converters import GenerateAssignment
+
+from grader.course import ROOT, Course, CourseError
+
+
+def release(course: Course, homework: str, to: Path = ROOT / "assignments") -> Path:
+    """Write the released version of a homework, and note its tests in the gradebook.
+
+    The file depends on the source alone: releasing twice gives the same bytes.
+    """
+    course.nbgrader.release_directory = str(to)
+    error = course.convert(GenerateAssignment, homework)
+    if error:
+        raise CourseError(f"{homework} could not be released: {error}")
+    return to / homework / f"{homework}.ipynb"
+
+
+def register(course: Course, homework: str) -> None:
+    """Note a homework's tests in the gradebook, as they are now; no file is written."""
+    with tempfile.TemporaryDirectory() as folder:
+        release(course, homework, to=Path(folder))

@@ -1,0 +1,49 @@
+"""nbgrader's settings: for its own commands, the formgrader, and `python -m grader`.
+
+Sources and released versions lie in the repository. All that is private (submissions,
+marks, feedback, the gradebook) lies in the course folder, which version control
+ignores: `course/`, or where the environment variable BYHAND_COURSE says.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent
+COURSE = ROOT / os.environ.get("BYHAND_COURSE", "course")
+
+# nbgrader starts the program `alembic` when it creates a gradebook
+os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+
+c = get_config()  # noqa: F821 (given by traitlets)
+
+c.CourseDirectory.course_id = "deep-learning-by-hand"
+c.CourseDirectory.root = str(ROOT)
+c.CourseDirectory.source_directory = "solutions"
+c.CourseDirectory.release_directory = "assignments"
+c.CourseDirectory.submitted_directory = str(COURSE / "submitted")
+c.CourseDirectory.autograded_directory = str(COURSE / "autograded")
+c.CourseDirectory.feedback_directory = str(COURSE / "feedback")
+# several graders may write at once: wait for the file up to a minute
+c.CourseDirectory.db_url = f"sqlite:///{COURSE / 'gradebook.db'}?timeout=60"
+
+# A notebook with a copied cell is graded all the same, and deleted tests come back.
+c.Autograde.sanitize_preprocessors = [
+    "nbgrader.preprocessors.ClearOutput",
+    "grader.repair.Deduplicate",
+    "nbgrader.preprocessors.OverwriteKernelspec",
+    "nbgrader.preprocessors.OverwriteCells",
+    "nbgrader.preprocessors.CheckCellMetadata",
+]
+c.OverwriteCells.add_missing_cells = True
+# Seconds for one cell; the homeworks promise that 20 are enough.
+c.Execute.timeout = 60
+# A warning on stderr is no failure: nbgrader would give the test 0 points.
+c.IgnorePattern.enabled = True
+c.IgnorePattern.pattern = "^"
+# Feedback shows what is wrong, not the hidden tests.
+c.GenerateFeedback.preprocessors = [
+    "nbgrader.preprocessors.GetGrades",
+    "grader.feedback.HideTests",
+    "nbconvert.preprocessors.CSSHTMLHeaderPreprocessor",
+]
