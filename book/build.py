@@ -31,6 +31,11 @@ BOOK = ROOT / "book"
 BUILD = ROOT / "_build"
 SITE = BUILD / "html"
 STAMP = BUILD / "built-from"  # holds the fingerprint of the last sound build
+MNIST_FILES = [
+    f"{split}-{kind}-ubyte"
+    for split in ("train", "t10k")
+    for kind in ("images-idx3", "labels-idx1")
+]
 NOT_INPUT = {"node_modules", "__pycache__", ".ipynb_checkpoints"}
 
 
@@ -114,7 +119,8 @@ def data_set() -> str:
     """Return the digits that chapters will use, without loading PyTorch to ask."""
     cache = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")) / "byhand"
     root = Path(os.environ.get("BYHAND_DATA") or cache).expanduser()
-    return "MNIST" if (root / "MNIST" / "raw").is_dir() else "digits"
+    there = [(root / "MNIST" / "raw" / name).exists() for name in MNIST_FILES]
+    return "MNIST" if all(there) else "digits"
 
 
 def chapters() -> list[Path]:
@@ -173,10 +179,15 @@ def install_katex() -> None:
 
 
 def fetch_data() -> None:
-    """Let the library find or fetch the digits once, before chapters run at once."""
-    code = "from byhand.data import digits; digits('train'), digits('test')"
+    """Let the library fetch MNIST once, before chapters would do so all at a time."""
+    if data_set() == "MNIST" or os.environ.get("BYHAND_OFFLINE") == "1":
+        return
+    print("Fetching MNIST ...", flush=True)
+    code = "from byhand.data import digits; digits()"
     if subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode:
         raise BuildError("the data set cannot be loaded; the reason stands above.")
+    if data_set() == "digits":
+        os.environ["BYHAND_OFFLINE"] = "1"  # no chapter need try again
 
 
 # Running the chapters
@@ -200,7 +211,9 @@ def run_chapters(paths: list[Path], cache_folder: Path, jobs: int) -> None:
             cache.match_cache_notebook(notebook)
         except KeyError:
             due[path] = notebook
-    print(f"Chapters: {len(due)} to run, {len(paths) - len(due)} unchanged.", flush=True)
+    print(
+        f"Chapters: {len(due)} to run, {len(paths) - len(due)} unchanged.", flush=True
+    )
     if not due:
         return
     jobs = min(jobs, len(due))
@@ -214,11 +227,15 @@ def run_chapters(paths: list[Path], cache_folder: Path, jobs: int) -> None:
                 path, result = running[done], done.result()
                 if result.err:
                     failed.append(path.name)
-                    print(f"\n{path.name} failed:\n{result.exc_string}", file=sys.stderr)
+                    print(
+                        f"\n{path.name} failed:\n{result.exc_string}", file=sys.stderr
+                    )
                     continue
                 seconds = {"execution_seconds": result.time}
                 bundle = CacheBundleIn(result.nb, str(path), data=seconds)
-                cache.cache_notebook_bundle(bundle, check_validity=False, overwrite=True)
+                cache.cache_notebook_bundle(
+                    bundle, check_validity=False, overwrite=True
+                )
         except KeyboardInterrupt:
             print("\nStopped.", file=sys.stderr, flush=True)
             os._exit(130)  # kernels end by themselves when their parent is gone
@@ -231,9 +248,15 @@ def run_chapter(path: Path, notebook):
     from jupyter_cache.executors.utils import single_nb_execution
 
     print(f"  {path.name} ...", flush=True)
-    timeout = yaml.safe_load((ROOT / "_config.yml").read_text("utf-8"))["execute"]["timeout"]
+    timeout = yaml.safe_load((ROOT / "_config.yml").read_text("utf-8"))["execute"][
+        "timeout"
+    ]
     result = single_nb_execution(
-        notebook, cwd=str(path.parent), timeout=timeout, allow_errors=False
+        notebook,
+        cwd=str(path.parent),
+        timeout=timeout,
+        allow_errors=False,
+        extra_arguments=["--log-level=ERROR"],  # the kernel's own remarks
     )
     outcome = "FAILED after" if result.err else "done in"
     print(f"  {path.name} {outcome} {result.time:.0f} s", flush=True)

@@ -22,8 +22,10 @@ def is_text(alt: str | None, uri: str) -> bool:
     """Return whether `alt` is a text, rather than empty or a file's name or path."""
     alt = (alt or "").strip()
     name = PurePosixPath(uri)
-    return bool(alt) and alt not in (uri, name.name, name.stem) and not re.fullmatch(
-        r"\S*\.(png|svg|jpe?g|gif|webp)", alt, re.IGNORECASE
+    return (
+        bool(alt)
+        and alt not in (uri, name.name, name.stem)
+        and not re.fullmatch(r"\S*\.(png|svg|jpe?g|gif|webp)", alt, re.IGNORECASE)
     )
 
 
@@ -36,7 +38,9 @@ def check(app, doctree) -> None:
         for tag in re.findall(r"<img\b[^>]*>", raw.astext()):
             attributes = dict(re.findall(r'(\w+)\s*=\s*"([^"]*)"', tag))
             if not is_text(attributes.get("alt"), attributes.get("src", "")):
-                logger.warning("%s: %s", tag[:60], ADVICE, location=raw, type="alt_text")
+                logger.warning(
+                    "%s: %s", tag[:60], ADVICE, location=raw, type="alt_text"
+                )
 
 
 def setup(app):

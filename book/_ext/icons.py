@@ -13,7 +13,9 @@ import pydata_sphinx_theme
 import sphinx_book_theme
 from fontTools import subset
 
-THEMES = [Path(m.__file__).parent / "theme" for m in (pydata_sphinx_theme, sphinx_book_theme)]
+THEMES = [
+    Path(m.__file__).parent / "theme" for m in (pydata_sphinx_theme, sphinx_book_theme)
+]
 STATIC = THEMES[0] / "pydata_sphinx_theme" / "static"
 FONT = Path("vendor/fontawesome/webfonts/fa-solid-900.woff2")
 
@@ -26,10 +28,14 @@ def icons_in_use() -> set[int]:
         for template in theme.rglob("*.html")
     )
     css = (STATIC / "styles" / "pydata-sphinx-theme.css").read_text("utf-8")
-    rules = re.findall(r'\.fa-([a-z-]+):before{content:"\\([0-9a-f]+)"}', css)
-    named = set(re.findall(r"\bfa-([a-z-]+)", templates))
-    literal = re.findall("[\ue000-\uf8ff]", css)
-    return {int(code, 16) for name, code in rules if name in named} | set(map(ord, literal))
+    rules = re.findall(r'([^{}]*):before{content:"\\([0-9a-f]+)"}', css)
+    named = set(re.findall(r"\bfa-[a-z-]+", templates))
+    shown = {
+        int(code, 16)
+        for selectors, code in rules
+        if named & set(re.findall(r"fa-[a-z-]+", selectors))
+    }
+    return shown | set(map(ord, re.findall("[\ue000-\uf8ff]", css)))
 
 
 def provide_font(app) -> None:

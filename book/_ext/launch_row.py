@@ -22,7 +22,9 @@ def add_row(app, pagename, templatename, context, doctree) -> None:
     ]
     links = [
         f'<a href="{escape(button["url"])}">{LABELS[button["text"]]}</a>'
-        for button in sorted(buttons, key=lambda button: list(LABELS).index(button["text"]))
+        for button in sorted(
+            buttons, key=lambda button: list(LABELS).index(button["text"])
+        )
     ]
     source = context["pathto"](f"_sources/{context['sourcename']}", 1)
     links.append(f'<a href="{escape(source)}" download>Download notebook</a>')

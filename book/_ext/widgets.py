@@ -28,7 +28,9 @@ class KeepStill(SphinxPostTransform):
 
     def run(self, **kwargs) -> None:
         bundles = self.document.findall(
-            lambda n: isinstance(n, nodes.container) and n.get("nb_element") == "mime_bundle"
+            lambda n: (
+                isinstance(n, nodes.container) and n.get("nb_element") == "mime_bundle"
+            )
         )
         for bundle in list(bundles):
             forms = {form["mime_type"]: form for form in bundle.children}

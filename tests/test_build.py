@@ -1,0 +1,205 @@
+"""book/build.py and its extensions, tried on small books of their own."""
+
+import importlib.util
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+import yaml
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+
+from byhand import data, notebooks
+from tests.browser import browser
+
+ROOT = Path(__file__).parents[1]
+
+PICTURE = """\
+from IPython.display import SVG
+SVG('<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><path d="M0 0h9"/></svg>')
+"""
+WIDGET = '''\
+import anywidget
+import traitlets
+
+class Doubler(anywidget.AnyWidget):
+    _esm = """
+    // </script> and <!-- in a module must not end the page's script
+    export default {
+      initialize({ model }) { model.set("started", model.get("started") + 1); },
+      render({ model, el }) {
+        el.innerHTML = "<label>x <input type=range max=9></label> <output></output>";
+        const [input, output] = [el.querySelector("input"), el.querySelector("output")];
+        const factor = new Int8Array(model.get("factor").buffer)[0];
+        const draw = () => {
+          input.value = model.get("x");
+          output.textContent = factor * model.get("x") + "/" + model.get("started");
+        };
+        input.addEventListener("input", () => {
+          model.set("x", Number(input.value));
+          model.save_changes();
+        });
+        model.on("change:x", draw);
+        draw();
+      },
+    };
+    """
+    _css = ".cell_output output { font-weight: 700; }"
+    x = traitlets.Int(3).tag(sync=True)
+    started = traitlets.Int(0).tag(sync=True)
+    factor = traitlets.Bytes(bytes([2])).tag(sync=True)
+
+class WithStill(Doubler):
+    def _repr_mimebundle_(self, **options):
+        forms, metadata = super()._repr_mimebundle_(**options)
+        return forms | {"text/html": "<p>Twice three is six.</p>"}, metadata
+
+figure = WithStill()
+'''
+
+
+def markdown(text: str):
+    return new_markdown_cell(text)
+
+
+def code(source: str, **mystnb):
+    return new_code_cell(source, metadata={"mystnb": mystnb} if mystnb else {})
+
+
+@pytest.fixture
+def book(tmp_path):
+    """A function that writes a small book with the given pages and builds it."""
+    (tmp_path / "book").mkdir()
+    for name in ("_config.yml", "constraints.txt"):
+        shutil.copy(ROOT / name, tmp_path)
+    for name in ("build.py", "package.json", "package-lock.json", ".npmrc"):
+        shutil.copy(ROOT / "book" / name, tmp_path / "book")
+    for name in ("_ext", "_assets", "_templates", "node_modules"):
+        if (ROOT / "book" / name).exists():
+            shutil.copytree(ROOT / "book" / name, tmp_path / "book" / name)
+
+    def build(**pages) -> subprocess.CompletedProcess:
+        for name, cells in pages.items():
+            for place, cell in enumerate(cells):
+                cell.id = f"cell-{place}"
+            notebook = notebooks.clean(new_notebook(cells=cells))
+            nbformat.write(notebook, tmp_path / "book" / f"{name}.ipynb")
+        root, *others = sorted(p.stem for p in tmp_path.glob("book/*.ipynb"))
+        toc = {"format": "jb-book", "root": f"book/{root}"}
+        toc["chapters"] = [{"file": f"book/{name}"} for name in others]
+        (tmp_path / "_toc.yml").write_text(yaml.safe_dump(toc), "utf8")
+        return subprocess.run(
+            [sys.executable, tmp_path / "book" / "build.py"],
+            capture_output=True,
+            text=True,
+            env=os.environ | {"BYHAND_OFFLINE": "1", "NO_COLOR": "1"},
+        )
+
+    build.root = tmp_path
+    return build
+
+
+def test_only_what_changed_runs_again(book):
+    one = [markdown("# One\n\nFirst."), code("print(6 * 7)")]
+    two = [markdown("# Two\n\nSecond."), code("import sys; sys.stderr.write('ps' + 'st')")]
+    first = book(a=one, b=two)
+    assert first.returncode == 0, first.stdout + first.stderr
+    assert "Chapters: 2 to run, 0 unchanged." in first.stdout
+    assert "a.ipynb done in" in first.stdout
+    assert "b.ipynb wrote to stderr (not shown in the book): psst" in first.stdout
+    page = book.root / "_build/html/book/b.html"
+    assert (book.root / "_build/html/index.html").as_uri() in first.stdout
+    assert "Second." in page.read_text() and "psst" not in page.read_text()
+
+    assert "Nothing has changed" in book().stdout
+    two[0].source = "# Two\n\nOther words."
+    assert "Chapters: 0 to run, 2 unchanged." in book(b=two).stdout
+    assert "Other words." in page.read_text()
+    one[1].source = "print(6 * 8)"
+    again = book(a=one)
+    assert "Chapters: 1 to run, 1 unchanged." in again.stdout
+    assert "a.ipynb ..." in again.stdout and "b.ipynb ..." not in again.stdout
+    assert "48" in (book.root / "_build/html/book/a.html").read_text()
+
+
+def test_a_failing_chapter_is_named_and_nothing_is_published(book):
+    fine = [markdown("# Fine"), code("print('fine')")]
+    failing = [markdown("# Failing"), code("value = 0"), code("1 / value")]
+    result = book(a=fine, b=failing)
+    assert result.returncode == 1
+    assert "b.ipynb failed:" in result.stderr
+    assert "1 / value" in result.stderr and "ZeroDivisionError" in result.stderr
+    assert "a.ipynb done in" in result.stdout
+    assert not (book.root / "_build/html").exists()
+    assert "Chapters: 1 to run, 1 unchanged." in book().stdout
+
+
+def test_warnings_fail_the_build_again_and_again(book):
+    pages = {
+        "a": [
+            markdown("# A\n\nSee [nowhere](b.ipynb#nowhere) and [no file](c.ipynb).")
+        ],
+        "b": [
+            markdown("# B\n\n$$\\frac{1}{2$$\n\n![](../book/_assets/logo.svg)"),
+            code(PICTURE),
+            code(PICTURE, image={"alt": "figure.svg"}),
+            code(WIDGET),
+            code("Doubler()"),
+        ],
+    }
+    result = book(**pages)
+    assert result.returncode == 1
+    for complaint in ("nowhere", "c.ipynb", "KaTeX parse error", "JavaScript"):
+        assert complaint in result.stderr, complaint
+    assert result.stderr.count("give the picture a text alternative") == 3
+    assert book().returncode == 1
+
+
+def test_data_set_is_the_one_that_the_library_uses():
+    spec = importlib.util.spec_from_file_location("build", ROOT / "book" / "build.py")
+    build = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(build)
+    assert build.data_set() == data.digits("test").name
+
+
+def test_widgets_run_without_a_kernel(book):
+    cells = [
+        markdown("# Widgets\n\n" + "A paragraph.\n\n" * 80),
+        code(WIDGET),
+        code("figure"),
+        code("figure"),
+        code(PICTURE, image={"alt": "one short line", "classes": "photo"}),
+    ]
+    built = book(a=cells, b=[markdown("# The end")])
+    assert built.returncode == 0, built.stdout + built.stderr
+    address = (book.root / "_build/html/book/a.html").as_uri()
+    with browser() as chromium:
+        tab = chromium.new_page()
+        errors = []
+        tab.on("pageerror", lambda error: errors.append(str(error)))
+        tab.on("request", lambda r: r.url.startswith("http") and errors.append(r.url))
+        tab.goto(address, wait_until="load")
+        assert tab.locator(".widget").count() == 0  # far below: not started yet
+        tab.evaluate("dispatchEvent(new Event('beforeprint'))")
+        outputs = tab.locator(".widget output")
+        outputs.nth(1).wait_for()
+        assert outputs.all_text_contents() == ["6/1", "6/1"]  # two views, one start
+        tab.locator(".widget input").first.press("ArrowRight")
+        assert outputs.all_text_contents() == ["8/1", "8/1"]
+        assert tab.locator("img.photo").get_attribute("alt") == "one short line"
+        assert errors == []
+
+        tab = chromium.new_page()
+        tab.goto(address, wait_until="load")
+        tab.locator(".cell_output").first.scroll_into_view_if_needed()
+        tab.locator(".widget output").first.wait_for()
+
+        still = chromium.new_context(java_script_enabled=False).new_page()
+        still.goto(address, wait_until="load")
+        assert still.get_by_text("Twice three is six.").count() == 2
+    offered = book.root / "_build/html/_sources/book/a.ipynb"
+    assert json.loads(offered.read_text())["cells"][1]["outputs"] == []
