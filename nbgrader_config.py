@@ -38,6 +38,7 @@ c.Autograde.sanitize_preprocessors = [
 c.OverwriteCells.add_missing_cells = True
 # Seconds for one cell; the homeworks promise that 20 are enough.
 c.Execute.timeout = 60
+c.Execute.extra_arguments = ["--log-level=ERROR"]
 # A warning on stderr is no failure: nbgrader would give the test 0 points.
 c.IgnorePattern.enabled = True
 c.IgnorePattern.pattern = "^"

@@ -331,10 +331,20 @@ def _value_hint(a: Tensor, e: Tensor, rtol: float, atol: float) -> str:
     def alike(x: Tensor) -> bool:
         return bool(torch.allclose(x, e, rtol=max(rtol, 1e-5), atol=max(atol, 1e-7)))
 
+    def count(mask: Tensor) -> str:
+        n = int(mask.sum())
+        return (
+            "It is"
+            if a.numel() == 1
+            else "1 entry is"
+            if n == 1
+            else f"{n} entries are"
+        )
+
     if a.isnan().any() and not e.isnan().any():
-        return f" {int(a.isnan().sum())} entries are NaN (0/0, log of a negative, inf − inf)."
+        return f" {count(a.isnan())} NaN (0/0, log of a negative, inf − inf)."
     if a.isinf().any() and not e.isinf().any():
-        return f" {int(a.isinf().sum())} entries are infinite (overflow, or a division by 0)."
+        return f" {count(a.isinf())} infinite (overflow, or a division by 0)."
     if not (a.isfinite().all() and e.isfinite().all()):
         return ""
     if not a.any() and e.any():
@@ -345,7 +355,10 @@ def _value_hint(a: Tensor, e: Tensor, rtol: float, atol: float) -> str:
         return " It looks transposed."
     if e.any():
         scale = float((a * e).sum() / (e * e).sum())
-        if scale != 0 and alike(a / scale):
+        # any one number is a multiple of any other: say so of whole factors only
+        factor = max(abs(scale), 1 / abs(scale)) if scale else 0
+        telling = a.numel() > 1 or abs(factor - round(factor)) < 1e-4 * factor < 0.01
+        if telling and factor > 1.001 and alike(a / scale):
             times = f"{scale:.4g} times" if abs(scale) >= 1 else f"1/{1 / scale:.4g} of"
             return f" It is {times} what it should be, everywhere: a factor is off."
     if a.numel() > 2 and alike(a - (a - e).mean()):

@@ -16,7 +16,7 @@ KERNELSPEC = {
     "language": "python",
     "name": "python3",
 }
-CELL_METADATA = {"tags", "mystnb", "nbgrader", "jupyter"}
+CELL_METADATA = {"tags", "mystnb", "nbgrader", "jupyter", "deletable", "editable"}
 
 
 def clean(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
@@ -31,7 +31,7 @@ def clean(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     seen: set[str] = set()
     for place, cell in enumerate(notebook.cells):
         cell.metadata = nbformat.from_dict(
-            {k: v for k, v in cell.metadata.items() if k in CELL_METADATA and v}
+            {k: v for k, v in cell.metadata.items() if k in CELL_METADATA and v != {}}
         )
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None

@@ -3,15 +3,19 @@
 import logging
 import os
 import re
+import warnings
 from pathlib import Path
 
 import nbformat
 from nbgrader.api import Gradebook
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.utils import capture_log
-from traitlets.config.loader import PyFileConfigLoader
+from sqlalchemy.exc import SAWarning
+from traitlets.config.loader import Config, PyFileConfigLoader
 
 ROOT = Path(__file__).resolve().parent.parent
+# nbgrader's own sessions cause these; they concern nobody who grades
+warnings.filterwarnings("ignore", category=SAWarning, module="nbgrader")
 
 
 class CourseError(Exception):
@@ -27,10 +31,7 @@ class Course:
     """
 
     def __init__(self, folder: Path | None = None):
-        if folder:
-            os.environ["BYHAND_COURSE"] = str(folder.resolve())
-        loader = PyFileConfigLoader("nbgrader_config.py", path=str(ROOT))
-        self.config = loader.load_config()
+        self.config = _load_config(folder)
         self.nbgrader = CourseDirectory(config=self.config)
         self.folder = Path(self.nbgrader.submitted_directory).parent
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -75,6 +76,19 @@ class Course:
         text = result.get("log", "") + result["error"]
         causes = re.findall(r"^(?:\w+\.)*(\w+(?:Error|Exception)\b.*)$", text, re.M)
         return causes[0] if causes else text.strip().splitlines()[-1]
+
+
+def _load_config(folder: Path | None) -> Config:
+    loader = PyFileConfigLoader("nbgrader_config.py", path=str(ROOT))
+    before = dict(os.environ)
+    if folder:
+        os.environ["BYHAND_COURSE"] = str(folder.resolve())
+    try:
+        return loader.load_config()
+    finally:  # students' kernels need not know where the course is
+        os.environ.pop("BYHAND_COURSE", None)
+        if "BYHAND_COURSE" in before:
+            os.environ["BYHAND_COURSE"] = before["BYHAND_COURSE"]
 
 
 def problem(path: Path) -> str | None:

@@ -1,0 +1,205 @@
+"""Run a homework's tests on other solutions, in this process: no kernel, no waiting.
+
+The table of a homework, ``tests/homeworks/<name>.py``, lists :class:`Wrong` and
+:class:`Right` solutions; ``tests/test_homeworks.py`` runs them.
+"""
+
+import ast
+import types
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import matplotlib
+import nbformat
+import torch
+from IPython.core.inputtransformer2 import TransformerManager
+
+ROOT = Path(__file__).parents[1]
+# a solution's source, or (old, new) pairs to replace in the reference solution
+Code = str | list[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class Wrong:
+    """A mistake that students make in a solution cell, and the test that names it."""
+
+    cell: str
+    mistake: str
+    code: Code
+    test: str  # the first test that must fail
+    says: str  # regular expression that its message must match
+
+
+@dataclass(frozen=True)
+class Right:
+    """A solution cell in another style, which must get full marks."""
+
+    cell: str
+    style: str
+    code: Code
+
+
+@dataclass(frozen=True)
+class Cell:
+    name: str
+    kind: str  # "solution", "test" or "given"
+    source: str
+    points: float = 0
+
+    @property
+    def tree(self) -> ast.Module:
+        return _parse(self.source)
+
+    def defines(self) -> set[str]:
+        found = (ast.FunctionDef, ast.ClassDef)
+        return {node.name for node in self.tree.body if isinstance(node, found)}
+
+    def uses(self) -> set[str]:
+        return {n.id for n in ast.walk(self.tree) if isinstance(n, ast.Name)}
+
+
+class Homework:
+    """The graded cells of a homework's source notebook, in order."""
+
+    def __init__(self, name: str):
+        path = ROOT / "solutions" / name / f"{name}.ipynb"
+        self.name = name
+        self.cells = []
+        for cell in nbformat.read(path, 4).cells:
+            meta = cell.metadata.get("nbgrader")
+            if meta:
+                kind = "solution" if meta["solution"] else "given"
+                kind = "test" if meta["grade"] else kind
+                points = meta.get("points", 0)
+                self.cells.append(Cell(meta["grade_id"], kind, cell.source, points))
+        self.tests = [c.name for c in self.cells if c.kind == "test"]
+        self.solutions = [c.name for c in self.cells if c.kind == "solution"]
+
+    def edited(self, cell: str, code: Code) -> str:
+        """The source of a solution cell with ``code`` in its place, or edited in."""
+        if isinstance(code, str):
+            return code
+        (source,) = [c.source for c in self.cells if c.name == cell]
+        for old, new in code:
+            assert source.count(old) == 1, f"{old!r} is in {cell} {source.count(old)}×"
+            source = source.replace(old, new)
+        return source
+
+    def dependents(self, cell: str) -> set[str]:
+        """The tests that use what a solution cell defines, directly or not."""
+        names, tests = set(), set()
+        for other in self.cells:
+            if other.name == cell:
+                names |= other.defines()
+            elif other.uses() & names:
+                names |= other.defines() if other.kind == "solution" else set()
+                tests |= {other.name} if other.kind == "test" else set()
+        return tests
+
+    def grade(
+        self,
+        solutions: dict[str, str] | None = None,
+        skip: set[str] = frozenset(),
+        door: bool = False,
+    ) -> dict[str, Exception | None]:
+        """What each test raised, None for nothing.
+
+        Args:
+            solutions: sources by cell, in place of the reference solutions.
+            skip: tests to leave out.
+            door: let only plain data pass between the solutions and the tests, as a
+                grader does that keeps them in two processes.
+        """
+        room, results = {}, {}
+        matplotlib.use("Agg")
+        before = torch.is_grad_enabled()
+        try:
+            for cell in self.cells:
+                if cell.kind != "test":
+                    source = (solutions or {}).get(cell.name, cell.source)
+                    exec(_compile(source, cell.name), room)
+                elif cell.name not in skip:
+                    # each test for itself: none relies on the names of another
+                    names = _outside(room) if door else dict(room)
+                    if door:
+                        torch.set_grad_enabled(True)  # as in a process of its own
+                    results[cell.name] = _raised(cell, names)
+                    torch.set_grad_enabled(False)
+        finally:
+            torch.set_grad_enabled(before)
+        return results
+
+
+def _raised(cell: Cell, names: dict) -> Exception | None:
+    try:
+        exec(_compile(cell.source, cell.name), names)
+    except Exception as error:
+        return error
+    return None
+
+
+@cache
+def _parse(source: str) -> ast.Module:
+    return ast.parse(TransformerManager().transform_cell(source))
+
+
+@cache
+def _compile(source: str, name: str) -> types.CodeType:
+    return compile(_parse(source), name, "exec")
+
+
+# The door between two rooms, in miniature: what crosses is copied plain data; all else
+# stays where it is, and the other side gets a handle to call and to read from.
+
+
+class Handle:
+    def __init__(self, thing):
+        self.__dict__["_thing"] = thing
+
+    def __call__(self, *args, **kwargs):
+        args = [_into(a) for a in args]
+        kwargs = {k: _into(v) for k, v in kwargs.items()}
+        before = torch.is_grad_enabled()
+        torch.set_grad_enabled(False)
+        try:
+            return _out(self._thing(*args, **kwargs))
+        finally:
+            torch.set_grad_enabled(before)
+
+    def __getattr__(self, name):
+        return _out(getattr(self._thing, name))
+
+    def __setattr__(self, name, value):
+        raise TypeError("tests read from the student's objects, they do not write")
+
+
+def _outside(room: dict) -> dict:
+    own = {k: v for k, v in room.items() if not k.startswith("_")}
+    return {k: _out(v) for k, v in own.items() if not isinstance(v, types.ModuleType)}
+
+
+def _plain(value, other):
+    """Copies of plain data; of anything else, what ``other`` makes of it."""
+    if type(value) is torch.Tensor:
+        return value.detach().clone(memory_format=torch.contiguous_format)
+    if type(value) in (type(None), bool, int, float, str):
+        return value
+    if type(value) in (tuple, list):
+        return type(value)(_plain(v, other) for v in value)
+    if type(value) is dict:
+        return {_plain(k, other): _plain(v, other) for k, v in value.items()}
+    return other(value)
+
+
+def _out(value):
+    return _plain(value, Handle)
+
+
+def _into(value):
+    def other(value):
+        if isinstance(value, Handle):
+            return value._thing
+        raise TypeError(f"a {type(value).__name__} cannot cross the door")
+
+    return _plain(value, other)

@@ -1,0 +1,1 @@
+"""Known-wrong and differently written right solutions, one table for each homework."""
