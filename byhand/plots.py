@@ -2,16 +2,20 @@
 
 import shutil
 from collections.abc import Sequence
+from io import BytesIO
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import torch
 from graphviz import Digraph
 from IPython import get_ipython
+from IPython.core.pylabtools import retina_figure
 from IPython.display import SVG, display
 from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
+from matplotlib.figure import Figure
 from matplotlib_inline.backend_inline import set_matplotlib_formats
+from PIL import Image
 from torch import Tensor
 
 from byhand.prose import say
@@ -77,6 +81,9 @@ def pixels() -> None:
     :func:`lines` goes back.
     """
     _formats("retina")
+    if get_ipython() is not None:
+        formatters = get_ipython().display_formatter.formatters
+        formatters["image/png"].for_type(Figure, _light_png)
 
 
 def lines() -> None:
@@ -87,6 +94,24 @@ def lines() -> None:
 def _formats(name: str, **options) -> None:
     if get_ipython() is not None:
         set_matplotlib_formats(name, **options)
+
+
+def _light_png(figure: Figure) -> tuple[bytes, dict] | None:
+    """PNG at twice the resolution, and the size to show it at; None if it is empty.
+
+    A figure without colour is stored as grey and opacity, a third lighter.
+    """
+    shown = retina_figure(figure)
+    if shown is None:
+        return None
+    png, size = shown
+    image = Image.open(BytesIO(png))
+    red, green, blue, _ = image.split()
+    if red == green == blue:
+        image = image.convert("LA")
+    file = BytesIO()
+    image.save(file, "PNG", optimize=True)
+    return file.getvalue(), size
 
 
 def show_images(

@@ -1,5 +1,7 @@
 """Plotting helpers: what they draw, what they refuse, and that colours can be seen."""
 
+from io import BytesIO
+
 import matplotlib
 
 matplotlib.use("Agg")
@@ -8,7 +10,9 @@ import matplotlib.pyplot as plt
 import pytest
 import torch
 from graphviz import Digraph
+from IPython.core.pylabtools import retina_figure
 from matplotlib.colors import to_rgb
+from PIL import Image
 
 from byhand import data, plots, use_style
 
@@ -51,6 +55,16 @@ def test_svg_text_stays_text(tmp_path):
     axis.set_title("loss per epoch")
     figure.savefig(tmp_path / "figure.svg")
     assert "loss per epoch" in (tmp_path / "figure.svg").read_text()
+
+
+@pytest.mark.parametrize(("cmap", "mode"), [("gray", "LA"), ("cividis", "RGBA")])
+def test_pictures_without_colour_are_stored_without(cmap, mode):
+    figure = plots.show_images(torch.rand(4, 8, 8), cmap=cmap)
+    png, size = plots._light_png(figure)
+    image = Image.open(BytesIO(png))
+    assert image.mode == mode and image.width == 2 * size["width"]
+    original = Image.open(BytesIO(retina_figure(figure)[0]))
+    assert image.convert("RGBA").tobytes() == original.tobytes()
 
 
 @pytest.mark.parametrize("shape", [(12, 28, 28), (12, 1, 28, 28), (3, 8, 8)])
