@@ -79,12 +79,13 @@ def build(everything: bool, jobs: int) -> None:
     check_dot()
     install_katex()
     fetch_data()
+    made_from = page_fingerprint()  # now: an edit during the build is a later change
     cache = BUILD / "cache" / result_fingerprint()
     if everything:
         shutil.rmtree(cache, ignore_errors=True)
     run_chapters(chapters(), cache, jobs)
     make_pages(cache)
-    STAMP.write_text(page_fingerprint())
+    STAMP.write_text(made_from)
 
 
 # What the book is made from
