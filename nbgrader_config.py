@@ -33,6 +33,7 @@ c.Autograde.sanitize_preprocessors = [
     "grader.repair.Deduplicate",
     "nbgrader.preprocessors.OverwriteKernelspec",
     "nbgrader.preprocessors.OverwriteCells",
+    "grader.repair.AddIds",
     "nbgrader.preprocessors.CheckCellMetadata",
 ]
 c.OverwriteCells.add_missing_cells = True

@@ -74,7 +74,7 @@ class Course:
             return None
         # the first traceback is the cause; its last line says what it was
         text = result.get("log", "") + result["error"]
-        causes = re.findall(r"^(?:\w+\.)*(\w+(?:Error|Exception)\b.*)$", text, re.M)
+        causes = re.findall(r"^\s*(?:\w+\.)*(\w+(?:Error|Exception)\b.*)$", text, re.M)
         return causes[0] if causes else text.strip().splitlines()[-1]
 
 

@@ -458,7 +458,7 @@ LOSS = [
     Wrong(
         "cross_entropy_backward",
         "softmax over the batch",
-        [("exps.sum(1,", "exps.sum(0,")],
+        [("amax(1,", "amax(0,"), ("exps.sum(1,", "exps.sum(0,")],
         "cross_entropy_backward_test",
         "softmax runs over the batch",
     ),
@@ -830,7 +830,7 @@ MLP = [
             ("        self.inputs, self", "        MLP.inputs, MLP"),
         ],
         "mlp_more_test",
-        "keep it in self, not in the class",
+        "after a forward of another network",
     ),
     Wrong(
         "mlp",
