@@ -16,11 +16,12 @@ from pathlib import Path
 import nbformat
 
 ROOT = Path(__file__).parents[1]
+JUPYTER_BOOK = "from jupyter_book.cli.main import main; main()"
 COMMANDS = {
     "make book": ["book/build.py"],
     "jupyter-book build": [
-        "-m",
-        "jupyter_book",
+        "-c",
+        JUPYTER_BOOK,
         "build",
         ".",
         "-W",
