@@ -21,8 +21,32 @@ test:  ## every test: library, chapters, homeworks, grading loop, pages in a bro
 	@./bootstrap.sh test
 	@$(PY) -m pytest
 
+# Homeworks: HW=hw1 FROM=folder, and where wanted COURSE=folder JOBS=4 FORCE=1
+GRADER := $(PY) -m grader $(if $(COURSE),--course "$(COURSE)")
+need_hw = $(if $(HW),,$(error Say which homework: make $@ HW=hw1))
+
+release: setup  ## write assignments/ from solutions/ (all, or HW=hw1)
+	@$(GRADER) release $(HW)
+
+collect: setup  ## take in submissions: HW=hw1 FROM=folder
+	$(need_hw)@$(GRADER) collect $(HW) "$(FROM)"
+
+grade: setup  ## grade, with feedback and grades.csv: HW=hw1, with FROM=folder collect first
+	$(need_hw)@$(GRADER) grade $(HW) $(if $(FROM),--from "$(FROM)") \
+	  $(if $(JOBS),--jobs $(JOBS)) $(if $(FORCE),--force)
+
+export: setup  ## write the marks to course/grades.csv again
+	@$(GRADER) export
+
 bench: setup  ## our figures beside their rivals, measured in one run
 	@$(PY) -m benchmarks
+
+upgrade:  ## pin the newest versions that fit pyproject.toml, in constraints.txt
+	python3 -m venv _build/upgrade
+	_build/upgrade/bin/pip install --editable '.[book,grader,test]'
+	{ sed -n '/^#/p' constraints.txt; _build/upgrade/bin/pip freeze --exclude-editable \
+	  | tr 'A-Z_' 'a-z-' | sort; } > _build/constraints.txt
+	mv _build/constraints.txt constraints.txt
 
 format: setup  ## format code and clean the notebooks
 	@$(PY) -m byhand.notebooks clean book/*.ipynb solutions/*/*.ipynb
@@ -31,4 +55,4 @@ format: setup  ## format code and clean the notebooks
 clean:  ## remove what was built (not the virtual environment, nor the course folder)
 	rm -rf _build book/node_modules
 
-.PHONY: help setup book lab test bench format clean
+.PHONY: help setup book lab test release collect grade export bench upgrade format clean
