@@ -28,7 +28,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--course",
-        type=Path,
+        type=_path,
         metavar="FOLDER",
         help="the private folder of submissions and marks (default: course)",
     )
@@ -41,7 +41,7 @@ def _parser() -> argparse.ArgumentParser:
     verb = verbs.add_parser("collect", help="take in a folder of submissions")
     verb.add_argument("homework", help="e.g. hw1")
     verb.add_argument(
-        "source", type=Path, help="holds ada/…, ada.ipynb or ada.zip for each student"
+        "source", type=_path, help="holds ada/…, ada.ipynb or ada.zip for each student"
     )
     verb.set_defaults(run=_collect)
 
@@ -50,7 +50,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     verb.add_argument("homework", help="e.g. hw1")
     verb.add_argument(
-        "--from", dest="source", type=Path, help="collect this folder first"
+        "--from", dest="source", type=_path, help="collect this folder first"
     )
     verb.add_argument("--jobs", type=int, help="how many at a time (default: all CPUs)")
     verb.add_argument("--force", action="store_true", help="grade everything anew")
@@ -59,6 +59,10 @@ def _parser() -> argparse.ArgumentParser:
     verb = verbs.add_parser("export", help="write the marks to grades.csv")
     verb.set_defaults(run=_export)
     return parser
+
+
+def _path(text: str) -> Path:
+    return Path(text).expanduser()  # not every shell does that after a `=`
 
 
 def _release(course: Course, options) -> int:

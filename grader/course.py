@@ -74,6 +74,8 @@ class Course:
             return None
         # the first traceback is the cause; its last line says what it was
         text = result.get("log", "") + result["error"]
+        if "DeadKernelError" in text:
+            return "the kernel died while running it (a crash, or out of memory)"
         causes = re.findall(r"^\s*(?:\w+\.)*(\w+(?:Error|Exception)\b.*)$", text, re.M)
         return causes[0] if causes else text.strip().splitlines()[-1]
 
