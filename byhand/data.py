@@ -21,7 +21,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 from torch.utils.data import Dataset
-from torchvision import datasets
 
 # md5 of the uncompressed files, so that files put there by hand are checked too
 MNIST_MD5 = {
@@ -82,13 +81,14 @@ def dataset(split: str = "train", transform=None) -> Dataset:
         split: ``"train"`` or ``"test"``.
         transform: applied to each PIL image; default: to a (1, 28, 28) tensor.
     """
+    from torchvision.datasets import MNIST
     from torchvision.transforms import ToTensor
 
     transform = transform or ToTensor()
     train = _check_split(split) == "train"
     root = _mnist_root()
     if root is not None:
-        return datasets.MNIST(root, train=train, transform=transform, download=False)
+        return MNIST(root, train=train, transform=transform, download=False)
     images, labels, _ = _arrays(split)
     return _ImageDataset(images, labels, transform)
 
@@ -203,12 +203,21 @@ def _check_split(split: str) -> str:
 def _arrays(split: str) -> tuple[Tensor, Tensor, str]:
     root = _mnist_root()
     if root is not None:
-        mnist = datasets.MNIST(root, train=split == "train", download=False)
-        return mnist.data.unsqueeze(1).float() / 255, mnist.targets.long(), "MNIST"
+        # read here: importing torchvision takes as long as training some models
+        prefix = root / "MNIST" / "raw" / ("train" if split == "train" else "t10k")
+        pixels = _read_idx(f"{prefix}-images-idx3-ubyte", header=16)
+        labels = _read_idx(f"{prefix}-labels-idx1-ubyte", header=8)
+        images = pixels.view(-1, 1, 28, 28).float() / 255
+        return images, labels.long(), "MNIST"
     images, labels = _sklearn_digits()
     stop = len(images) * 4 // 5
     rows = slice(None, stop) if split == "train" else slice(stop, None)
     return images[rows], labels[rows], "digits"
+
+
+def _read_idx(path: str, header: int) -> Tensor:
+    """The bytes after the header of a file in MNIST's format, as uint8."""
+    return torch.from_numpy(np.fromfile(path, dtype=np.uint8, offset=header))
 
 
 def _sklearn_digits() -> tuple[Tensor, Tensor]:
@@ -242,15 +251,17 @@ def _mnist_root() -> Path | None:
         return root
     if os.environ.get("BYHAND_OFFLINE") != "1":
         try:
+            from torchvision.datasets import MNIST
+
             with _timeout(10):
-                datasets.MNIST(root, train=True, download=True)
+                MNIST(root, train=True, download=True)
         except (OSError, RuntimeError) as error:  # RuntimeError: all mirrors failed
             print(f"MNIST could not be downloaded ({error}).", file=sys.stderr)
         else:
             problem = _problem(root)
             if not problem:
                 return root
-            print(f"MNIST in {root} {problem}.", file=sys.stderr)
+            print(f"MNIST in {root} {problem}: delete it.", file=sys.stderr)
     print(
         "Using scikit-learn's 1,797 built-in digits at 28×28 instead of MNIST: "
         "everything runs, with other numbers than the published book's. "
