@@ -72,6 +72,27 @@ COVERAGE = {
         "How much data is enough?": {"ten times": "ten times"},
         "Questions from the lecture": {"representative": "representative"},
     },
+    "03_tensors": {
+        "A box of numbers": {"ndim, shape, dtype": "ndim.*dtype|dtype"},
+        "One strip of memory, many shapes": {
+            "reshape": "reshape|view", "cat": "cat", "permute": "permute|transpose",
+            "insert dimensions": "unsqueeze|None", "NumPy": "numpy",
+        },
+        "Three kinds of operations": {
+            "elementwise, reductions, dot products": "108", "reductions": "reduc|sum"
+        },
+        "Batching: many products as one": {
+            "matrix-vector as matrix-matrix": "matri", "loops, measured": "loop"
+        },
+        "Devices": {"CUDA": "CUDA|cuda", "MPS": "MPS|mps", "accelerator": "accelerator",
+                    "cost of moving": "Moving"},
+        "When memory runs out": {"out of memory": "out of memory"},
+        "Autograd": {
+            "requires_grad": "requires_grad", "backward": r"\.backward\(\)",
+            "accumulation and zeroing": "accumulat", "no_grad": "no_grad",
+        },
+        "Gradients accumulate": {"(10, 3), then 6": "10.*6"},
+    },
     "04_networks": {
         "One layer is an affine map": {
             "weights, biases, parameters": "parameters",
@@ -98,6 +119,24 @@ COVERAGE = {
         "Shape errors": {"will be an error, why?": "Why"},
         "Choosing an architecture": {"validation data": "validation"},
         "How large are networks?": {"sizes through history": "GPT-3"},
+    },
+    "05_activations": {
+        "A catalogue": {
+            name: name for name in ("[Ss]tep", "[Ss]igmoid", "tanh", "ReLU", "Leaky", "ELU",
+                                    "SELU", "Swish|SiLU", "[Ss]ine|sin", "[Ii]dentity",
+                                    "autograd")
+        },
+        "Saturation: two flat ends": {"saturation, measured": "saturat"},
+        "Dead units: one flat end": {"dead units counted": "dead"},
+        "Self-normalising networks, and the constants of SELU": {
+            "constants derived": "lambda|λ", "50 layers": "50"
+        },
+        "Maxout: learn the activation": {"Maxout": "[Mm]axout"},
+        "Softmax: all coordinates at once": {"not coordinate-wise": "Jacobian"},
+        "Should layers differ?": {"should layers differ?": "layer"},
+        "The playground, in earnest": {
+            "ReLU against sigmoid on circles": "circles", "ReLU against tanh on a grid": "xor"
+        },
     },
     "07_backpropagation": {
         "Why gradients must be cheap": {"cheap gradients": "parameters"},
@@ -142,6 +181,19 @@ COVERAGE = {
         "Gradient clipping": {"clipping": "clip"},
         "Early stopping": {"early stopping": "patience|stop"},
         "Hyper-parameters, and how to tune them": {"tuning": "search|tun"},
+    },
+    "09_initialisation": {
+        "Breaking symmetry": {"symmetry": "symmetr"},
+        "How large? One sum decides": {
+            "N(0, 1/d)": "1/d|frac", "nn.Linear": r"nn\.Linear", "a sixth": "sixth|1/6|1 / 6"
+        },
+        "The first loss is known in advance": {"ln 10": "log.*10"},
+        "Powers of a matrix": {"eigenvalues": "eig", "0.25^10": "0\\.25|quarter"},
+        "Xavier and He: the right scale, derived": {"Xavier": "Xavier", "He": "He"},
+        "A hundred layers": {"gain, activation, residual": "residual"},
+        "A hundred layers at one gradient step": {"one step": "step"},
+        "Residual connections": {"identity": "identity", "zero-initialised": "zero"},
+        "Loss surfaces, with and without skips": {"filter-normalised": "filter"},
     },
     "10_normalisation": {
         "Batch normalisation, forward": {"forward": "var"},
