@@ -3,7 +3,7 @@
 By default the theme draws its icons with a 1.5 MB script that knows all of Font
 Awesome. Its style sheet can show them from a font just as well; this extension cuts
 that font down to the icons that the theme's templates and style sheet really use.
-(`_templates/static/webpack-macros.html` leaves the script out.)
+(`_templates/layout.html` leaves the script out.)
 """
 
 import re
