@@ -70,7 +70,8 @@ def main(argv: list[str] | None = None) -> int:
 
 def is_up_to_date() -> bool:
     """Return whether the pages were made from exactly what is there now."""
-    return STAMP.exists() and STAMP.read_text() == page_fingerprint()
+    built = STAMP.exists() and (SITE / "index.html").exists()
+    return built and STAMP.read_text() == page_fingerprint()
 
 
 def build(everything: bool, jobs: int) -> None:
@@ -86,6 +87,15 @@ def build(everything: bool, jobs: int) -> None:
     run_chapters(chapters(), cache, jobs)
     make_pages(cache)
     STAMP.write_text(made_from)
+    os.utime(cache)  # the last to be forgotten
+    forget_old_results(cache.parent)
+
+
+def forget_old_results(caches: Path, keep: int = 4) -> None:
+    """Delete the results for all but the last few states of library and data."""
+    by_age = sorted(caches.iterdir(), key=lambda cache: cache.stat().st_mtime)
+    for cache in by_age[:-keep]:
+        shutil.rmtree(cache)
 
 
 # What the book is made from
@@ -225,11 +235,14 @@ def run_chapters(paths: list[Path], cache_folder: Path, jobs: int) -> None:
         running = {pool.submit(run_chapter, *item): item[0] for item in due.items()}
         try:
             for done in as_completed(running):
-                path, result = running[done], done.result()
-                if result.err:
+                path = running[done]
+                problem = done.exception() or done.result().err
+                if problem:
                     failed.append(path.name)
-                    complain(f"\n{path.name} failed:\n{result.err}")
+                    kind = type(problem).__name__  # DeadKernelError: memory ran out?
+                    complain(f"\n{path.name} failed: {kind}\n{problem}")
                     continue
+                result = done.result()
                 seconds = {"execution_seconds": result.time}
                 bundle = CacheBundleIn(result.nb, str(path), data=seconds)
                 cache.cache_notebook_bundle(

@@ -131,7 +131,7 @@ def test_a_failing_chapter_is_named_and_nothing_is_published(book):
     failing = [markdown("# Failing"), code("value = 0"), code("1 / value")]
     result = book(a=fine, b=failing)
     assert result.returncode == 1
-    assert "b.ipynb failed:" in result.stderr
+    assert "b.ipynb failed: CellExecutionError" in result.stderr
     assert "1 / value" in result.stderr and "ZeroDivisionError" in result.stderr
     assert "a.ipynb done in" in result.stdout
     assert not (book.root / "_build/html").exists()
