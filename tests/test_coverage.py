@@ -279,7 +279,7 @@ COVERAGE = {
         },
         "Kernels of your own: Triton": {"Triton": r"triton\.jit"},
         "Where each fits": {"where each fits": "you want to"},
-        "Out of Python": {"C\\+\\+ deployment": "cpp"},
+        "Out of Python": {"C\\+\\+ deployment": "AOTIModelPackageLoader"},
     },
     "16_outlook": {
         "Sequences: a forward pass with a loop in it": {

@@ -3,10 +3,14 @@
 (() => {
   const update = () => {
     for (const box of document.querySelectorAll(".math-block")) {
-      if (box.scrollWidth > box.clientWidth) box.tabIndex = 0;
-      else box.removeAttribute("tabindex");
+      if (box.scrollWidth > box.clientWidth || box.scrollHeight > box.clientHeight) {
+        box.tabIndex = 0;
+      } else {
+        box.removeAttribute("tabindex");
+      }
     }
   };
   addEventListener("load", update);
   addEventListener("resize", update);
+  document.fonts.ready.then(update); // formulas widen when their fonts arrive
 })();
