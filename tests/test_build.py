@@ -12,6 +12,7 @@ import nbformat
 import pytest
 import yaml
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+from PIL import Image
 
 from byhand import data, notebooks
 from tests.browser import browser
@@ -21,6 +22,11 @@ ROOT = Path(__file__).parents[1]
 PICTURE = """\
 from IPython.display import SVG
 SVG('<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><path d="M0 0h9"/></svg>')
+"""
+PIXELS = """\
+import numpy as np
+from PIL import Image
+Image.fromarray(np.arange(48, dtype=np.uint8).reshape(4, 4, 3))
 """
 WIDGET = '''\
 import anywidget
@@ -105,7 +111,10 @@ def book(tmp_path):
 
 def test_only_what_changed_runs_again(book):
     one = [markdown("# One\n\nFirst."), code("print(6 * 7)")]
-    two = [markdown("# Two\n\nSecond."), code("import sys; sys.stderr.write('ps' + 'st')")]
+    two = [
+        markdown("# Two\n\nSecond."),
+        code("import sys; sys.stderr.write('ps' + 'st')"),
+    ]
     first = book(a=one, b=two)
     assert first.returncode == 0, first.stdout + first.stderr
     assert "Chapters: 2 to run, 0 unchanged." in first.stdout
@@ -172,7 +181,7 @@ def test_widgets_run_without_a_kernel(book):
         code(WIDGET),
         code("figure"),
         code("figure"),
-        code(PICTURE, image={"alt": "one short line", "classes": "photo"}),
+        code(PIXELS, image={"alt": "a few dark colours", "classes": "photo"}),
     ]
     built = book(a=cells, b=[markdown("# The end")])
     assert built.returncode == 0, built.stdout + built.stderr
@@ -190,7 +199,9 @@ def test_widgets_run_without_a_kernel(book):
         assert outputs.all_text_contents() == ["6/1", "6/1"]  # two views, one start
         tab.locator(".widget input").first.press("ArrowRight")
         assert outputs.all_text_contents() == ["8/1", "8/1"]
-        assert tab.locator("img.photo").get_attribute("alt") == "one short line"
+        photo = tab.locator("img.photo")
+        assert photo.get_attribute("alt") == "a few dark colours"
+        assert photo.evaluate("image => image.decode().then(() => true)")
         assert errors == []
 
         tab = chromium.new_page()
@@ -203,5 +214,9 @@ def test_widgets_run_without_a_kernel(book):
         texts = still.locator(".cell_output p")
         assert texts.all_text_contents() == ["Twice three is six."] * 2
         assert texts.first.is_visible()
+    (picture,) = (book.root / "_build/html/_images").iterdir()
+    assert picture.suffix == ".webp"
+    with Image.open(picture) as pixels:
+        assert list(pixels.convert("RGB").tobytes()) == list(range(48))
     offered = book.root / "_build/html/_sources/book/a.ipynb"
     assert json.loads(offered.read_text())["cells"][1]["outputs"] == []

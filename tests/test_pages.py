@@ -107,6 +107,9 @@ SHOW_ALL = """async () => {
 }"""
 
 
+# What follows a resize waits for 300 ms; in the page's own time, which a busy machine
+# cannot overtake.
+SETTLE = "() => new Promise((done) => setTimeout(done, 500))"
 # axe looks at every element, and a chapter has 20,000, nearly all of them in code and
 # formulas: one of each kind of coloured word and twenty inline formulas tell as much.
 THIN_OUT = """() => {
@@ -127,7 +130,7 @@ def listen(tab, visit: Visit) -> None:
     def response(answer):
         if answer.ok and answer.url.startswith("http"):
             body = answer.body()
-            packed = answer.url.endswith((".woff2", ".png", ".jpg"))
+            packed = answer.url.endswith((".woff2", ".webp", ".png"))
             visit.weight += len(body) if packed else len(gzip.compress(body))
 
     tab.on("request", lambda request: visit.requests.append(request.url))
@@ -160,7 +163,7 @@ def visit(address, chromium):
         seen.facts = tab.evaluate(FACTS)
         for width in WIDTHS:
             tab.set_viewport_size({"width": width, "height": 844})
-            tab.wait_for_timeout(400)  # for what follows a resize
+            tab.evaluate(SETTLE)
             seen.sideways[width] = tab.evaluate(
                 "document.documentElement.scrollWidth - innerWidth"
             )
@@ -169,8 +172,10 @@ def visit(address, chromium):
         for theme, width in itertools.product(THEMES, WIDTHS):
             tab.emulate_media(color_scheme=theme)
             tab.set_viewport_size({"width": width, "height": 844})
-            tab.wait_for_timeout(400)
-            assert tab.evaluate("document.documentElement.dataset.theme") == theme
+            tab.evaluate(SETTLE)
+            tab.wait_for_function(
+                f"document.documentElement.dataset.theme == '{theme}'"
+            )
             found = tab.evaluate("axe.run({resultTypes: ['violations']})")
             for violation in found["violations"]:
                 for node in violation["nodes"]:

@@ -2,7 +2,7 @@
 
 By default the theme draws its icons with a 1.5 MB script that knows all of Font
 Awesome. Its style sheet can show them from a font just as well; this extension cuts
-that font down to the icons that the theme's templates and style sheet really use.
+font and style sheet down to the icons that the theme's templates really use.
 (`_templates/layout.html` leaves the script out.)
 """
 
@@ -17,40 +17,41 @@ THEMES = [
     Path(m.__file__).parent / "theme" for m in (pydata_sphinx_theme, sphinx_book_theme)
 ]
 STATIC = THEMES[0] / "pydata_sphinx_theme" / "static"
+CSS = Path("styles/pydata-sphinx-theme.css")
 FONT = Path("vendor/fontawesome/webfonts/fa-solid-900.woff2")
+RULE = re.compile(r'((?:\.fa-[a-z0-9-]+:before,?)+)\{content:"\\([0-9a-f]+)"\}')
 
 
-def icons_in_use() -> set[int]:
-    """Return the code points of the icons that the templates or the CSS show."""
+def provide_icons(app) -> None:
+    """Put the small font and style sheet among the static files, over the theme's."""
     templates = "".join(
         template.read_text("utf-8")
         for theme in THEMES
         for template in theme.rglob("*.html")
     )
-    css = (STATIC / "styles" / "pydata-sphinx-theme.css").read_text("utf-8")
-    rules = re.findall(r'([^{}]*):before{content:"\\([0-9a-f]+)"}', css)
     named = set(re.findall(r"\bfa-[a-z-]+", templates))
-    shown = {
-        int(code, 16)
-        for selectors, code in rules
-        if named & set(re.findall(r"fa-[a-z-]+", selectors))
-    }
-    return shown | set(map(ord, re.findall("[\ue000-\uf8ff]", css)))
+    css = (STATIC / CSS).read_text("utf-8")
+    icons = set(map(ord, re.findall("[\ue000-\uf8ff]", css)))  # shown by the CSS itself
 
+    def keep_if_named(rule: re.Match) -> str:
+        if not named & set(re.findall(r"fa-[a-z-]+", rule[1])):
+            return ""
+        icons.add(int(rule[2], 16))
+        return rule[0]
 
-def provide_font(app) -> None:
-    """Put the small font among the static files, in place of the theme's."""
     static = Path(app.doctreedir).parent / "generated" / "icons"
-    (static / FONT).parent.mkdir(parents=True, exist_ok=True)
+    for file in (CSS, FONT):
+        (static / file).parent.mkdir(parents=True, exist_ok=True)
+    (static / CSS).write_text(RULE.sub(keep_if_named, css), "utf-8")
     options = subset.Options(flavor="woff2", layout_features=[], hinting=False)
     font = subset.load_font(STATIC / FONT, options)
     subsetter = subset.Subsetter(options)
-    subsetter.populate(unicodes=icons_in_use())
+    subsetter.populate(unicodes=icons)
     subsetter.subset(font)
     subset.save_font(font, static / FONT, options)
     app.config.html_static_path.append(str(static))
 
 
 def setup(app):
-    app.connect("builder-inited", provide_font)
+    app.connect("builder-inited", provide_icons)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

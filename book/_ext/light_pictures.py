@@ -1,39 +1,48 @@
-"""Large PNG pictures are stored with a palette of 256 colours, a quarter of the weight.
+"""Pictures made of pixels become WebP, a third to a half of their PNG.
 
-Figures of lines are SVG and digits are grey already (`byhand.plots`); what is left are
-maps of colour and dense scatters, in which nobody can tell 256 colours from millions.
+The pixels stay exactly what the chapter drew, unless the picture is still heavy then:
+a smooth map of colour at twice the screen's resolution can outweigh the rest of its
+page, and shows the same at quality 90. (A palette of 256 colours would be lighter
+still, but draws contours into such a map that are not there.)
 """
 
+import re
+import shutil
 from pathlib import Path
 
 from PIL import Image
 
-LARGE = 40_000  # bytes
+HEAVY = 150_000  # bytes
+FIGURE = "[0-9a-f]{64}"  # myst-nb names a figure by the hash of its content
 
 
-def store_with_palette(path: Path) -> None:
-    """Store a PNG with a palette, if that makes it smaller."""
-    with Image.open(path) as image:
-        if image.mode not in ("LA", "RGB", "RGBA"):
-            return
-        opaque = image.mode == "RGB" or image.getextrema()[-1] == (255, 255)
-        method = Image.Quantize.MEDIANCUT if opaque else Image.Quantize.FASTOCTREE
-        source = image.convert("RGB" if opaque else "RGBA")
-        small = source.quantize(256, method=method, dither=Image.Dither.NONE)
-    lighter = path.with_suffix(".lighter")
-    small.save(lighter, "PNG", optimize=True)
-    if lighter.stat().st_size < path.stat().st_size:
-        lighter.replace(path)
-    else:
-        lighter.unlink()
+def to_webp(png: Path, webp: Path) -> None:
+    """Write the picture as WebP: exactly, if that is light enough."""
+    with Image.open(png) as picture:
+        pixels = picture.convert("RGBA")
+    pixels.save(webp, lossless=True)
+    if webp.stat().st_size > HEAVY:
+        pixels.save(webp, quality=90)
 
 
 def lighten(app, exception) -> None:
-    """Go through the site's pictures once all pages are written."""
-    if exception is None and app.builder.format == "html":
-        for path in sorted(Path(app.outdir, "_images").glob("*.png")):
-            if path.stat().st_size > LARGE:
-                store_with_palette(path)
+    """Convert the chapters' pictures, each once, and make the pages show them."""
+    if exception or app.builder.format != "html":
+        return
+    site, kept = Path(app.outdir), Path(app.doctreedir).parent / "generated" / "webp"
+    kept.mkdir(parents=True, exist_ok=True)
+    for png in site.glob("_images/*.png"):
+        if not re.fullmatch(FIGURE, png.stem):
+            continue
+        webp = kept / f"{png.stem}.webp"
+        if not webp.exists():
+            to_webp(png, webp)
+        shutil.copy(webp, png.with_suffix(".webp"))
+        png.unlink()
+    for page in site.rglob("*.html"):
+        html = page.read_text("utf-8")
+        html = re.sub(rf"(_images/{FIGURE})\.png", r"\1.webp", html)
+        page.write_text(html, "utf-8")
 
 
 def setup(app):
