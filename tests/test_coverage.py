@@ -138,6 +138,30 @@ COVERAGE = {
             "ReLU against sigmoid on circles": "circles", "ReLU against tanh on a grid": "xor"
         },
     },
+    "06_universal_approximation": {
+        "What can one hidden layer represent?": {
+            "Cybenko, Hornik, Leshno": "Cybenko.*Hornik.*Leshno",
+            "if and only if not a polynomial": "if and only if.*not a polynomial",
+            "bounded is no condition": "errata",
+        },
+        "A proof you can run: hinges": {"constructive proof": "hinge_network"},
+        "How large is the error?": {
+            "bound": r"h\^2\}\{8\}",
+            "measured rate": "loglog",
+            "the curriculum's numbers": "0.2105, 0.01885, 1.203e-3",
+        },
+        "Any curve": {"error against width": "state"},
+        "More inputs than one": {"ridges": "ridge", "dimension": "curse"},
+        "Existence is not training": {"constructed against trained": "constructed"},
+        "What depth adds: folding": {"sawtooth": "sawtooth", "Telgarsky": "Telgarsky"},
+        "The square, to $2^{-2m-2}$": {
+            "x², exactly": r"== 2\.0 \*\* \(-2 \* m - 2\)", "Yarotsky": "Yarotsky",
+        },
+        "Do deep networks fold by themselves?": {"random networks": "meta-theorem"},
+        "\"For regression, depth does not help\"": {
+            "same size, tuned rate, seeds": "Same number of parameters.*tuned",
+        },
+    },
     "07_backpropagation": {
         "Why gradients must be cheap": {"cheap gradients": "parameters"},
         "The chain rule, and why its order matters": {"chain rule": "chain rule"},
