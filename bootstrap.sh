@@ -32,7 +32,7 @@ if [ "$(cat "$venv/.ready" 2>/dev/null)" != "$wanted" ]; then
     exit 1
   fi
   "$venv/bin/pip" install --disable-pip-version-check \
-    --constraint constraints.txt --editable '.[book,grader,test]'
+    --constraint constraints.txt --editable '.[book,cluster,grader,test]'
   echo "$wanted" >"$venv/.ready"
 fi
 
@@ -51,6 +51,10 @@ try() {
 
 if ! command -v dot >/dev/null; then
   try graphviz "https://graphviz.org/download/ (pictures of networks need its program dot)"
+fi
+
+if [ "$(uname)" = Linux ] && ! command -v bwrap >/dev/null; then
+  try bubblewrap "https://github.com/containers/bubblewrap (grading needs its program bwrap)"
 fi
 
 if [ "$purpose" = test ] && ! "$venv/bin/python" -m tests.browser 2>/dev/null; then

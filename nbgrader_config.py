@@ -27,22 +27,17 @@ c.CourseDirectory.feedback_directory = str(COURSE / "feedback")
 # several graders may write at once: wait for the file up to a minute
 c.CourseDirectory.db_url = f"sqlite:///{COURSE / 'gradebook.db'}?timeout=60"
 
-# A notebook with a copied cell is graded all the same, and deleted tests come back.
+# Students' code runs in a sandbox, and the tests outside it (grader/README.md).
 c.Autograde.sanitize_preprocessors = [
-    "nbgrader.preprocessors.ClearOutput",
-    "grader.repair.Deduplicate",
-    "nbgrader.preprocessors.OverwriteKernelspec",
-    "nbgrader.preprocessors.OverwriteCells",
-    "grader.repair.AddIds",
+    "grader.preprocessors.Repair",
     "nbgrader.preprocessors.CheckCellMetadata",
 ]
-c.OverwriteCells.add_missing_cells = True
-# Seconds for one cell; the homeworks promise that 20 are enough.
-c.Execute.timeout = 60
-c.Execute.extra_arguments = ["--log-level=ERROR"]
-# A warning on stderr is no failure: nbgrader would give the test 0 points.
-c.IgnorePattern.enabled = True
-c.IgnorePattern.pattern = "^"
+c.Autograde.autograde_preprocessors = [
+    "grader.preprocessors.Judge",
+    "nbgrader.preprocessors.SaveAutoGrades",
+    "nbgrader.preprocessors.AssignLatePenalties",
+    "nbgrader.preprocessors.CheckCellMetadata",
+]
 # Feedback shows what is wrong, not the hidden tests.
 c.GenerateFeedback.preprocessors = [
     "nbgrader.preprocessors.GetGrades",

@@ -1,13 +1,25 @@
-"""The instructor's commands: `python -m grader release | collect | grade | export`."""
+"""The instructor's commands: `grader release | collect | grade | export`."""
 
 import argparse
 import sys
+from contextlib import nullcontext
 from pathlib import Path
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+)
+from rich.table import Table
 
 from grader.collect import Outcome, collect
 from grader.course import Course, CourseError
-from grader.grade import export, grade
+from grader.grade import export, grade, results
 from grader.release import release
+from grader.sandbox import SandboxError
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -16,14 +28,14 @@ def main(argv: list[str] | None = None) -> int:
     try:
         course = Course(options.course)
         return options.run(course, options)
-    except CourseError as error:
+    except (CourseError, SandboxError) as error:
         print(error, file=sys.stderr)
         return 2
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m grader",
+        prog="grader",
         description="Release, collect, grade and return homeworks.",
     )
     parser.add_argument(
@@ -54,6 +66,19 @@ def _parser() -> argparse.ArgumentParser:
     )
     verb.add_argument("--jobs", type=int, help="how many at a time (default: all CPUs)")
     verb.add_argument("--force", action="store_true", help="grade everything anew")
+    verb.add_argument(
+        "--engine",
+        choices=["local", "dask"],
+        default="local",
+        help="where: on this machine, or on a Dask cluster (--scheduler)",
+    )
+    verb.add_argument("--scheduler", metavar="tcp://…", help="the cluster's address")
+    verb.add_argument(
+        "--no-sandbox",
+        dest="walls",
+        action="store_false",
+        help="let students' code do all that you can do (the reports will say so)",
+    )
     verb.set_defaults(run=_grade)
 
     verb = verbs.add_parser("export", help="write the marks to grades.csv")
@@ -83,16 +108,32 @@ def _collect(course: Course, options) -> int:
 
 def _grade(course: Course, options) -> int:
     homework = course.check(options.homework)
+    if (options.engine == "dask") != bool(options.scheduler):
+        raise CourseError("--engine dask goes with --scheduler tcp://host:port.")
     status = _collect(course, options) if options.source else 0
-    if not course.students(homework):
+    students = course.students(homework)
+    if not students:
         raise CourseError(
             f"No submissions of {homework} in {course.folder}: collect a folder first."
         )
-    total = failed = 0
-    for outcome in grade(course, homework, options.jobs, options.force):
-        total += 1
-        failed += _show(outcome)
+    if not options.walls:
+        print("NO SANDBOX: students' code can do all that you can.", file=sys.stderr)
+    failed = 0
+    outcomes = grade(
+        *(course, homework, options.jobs, options.force),
+        *(options.walls, options.scheduler),
+    )
+    screen = Console(stderr=True)
+    columns = (TextColumn("grading"), BarColumn(), MofNCompleteColumn())
+    bar = Progress(*columns, TimeElapsedColumn(), console=screen, transient=True)
+    with bar if screen.is_terminal else nullcontext():
+        task = bar.add_task("", total=len(students))
+        for outcome in outcomes:
+            failed += _show(outcome)
+            bar.advance(task)
+    total = len(students)
     print(f"\n{total - failed} of {total} graded.")
+    _summary(course, homework)
     print(f"Marks: {export(course)}")
     print(f"Feedback: {course.folder / 'feedback'}/*/{homework}/{homework}.html")
     if failed:
@@ -102,6 +143,17 @@ def _grade(course: Course, options) -> int:
             file=sys.stderr,
         )
     return 1 if failed else status
+
+
+def _summary(course: Course, homework: str) -> None:
+    """Print how the class did, test by test."""
+    table = Table("test", "points", "passed", "", title=None, box=None)
+    for column in table.columns[1:3]:
+        column.justify = "right"
+    for name, points, share in results(course, homework):
+        bar = "█" * round(20 * share) + "░" * (20 - round(20 * share))
+        table.add_row(name, f"{points:g}", f"{share:.0%}", bar)
+    Console().print(table)
 
 
 def _export(course: Course, options) -> int:

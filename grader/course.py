@@ -6,7 +6,6 @@ import re
 import warnings
 from pathlib import Path
 
-import nbformat
 from nbgrader.api import Gradebook
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.utils import capture_log
@@ -91,19 +90,3 @@ def _load_config(folder: Path | None) -> Config:
         os.environ.pop("BYHAND_COURSE", None)
         if "BYHAND_COURSE" in before:
             os.environ["BYHAND_COURSE"] = before["BYHAND_COURSE"]
-
-
-def problem(path: Path) -> str | None:
-    """Why a file is no notebook that can be graded; None if it is one."""
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return "the file is not text in UTF-8"
-    if not text.strip():
-        return "the file is empty"
-    try:
-        nbformat.reads(text, as_version=4)
-    except Exception as error:  # nbformat raises whatever malformed JSON leads to
-        reason = str(error).strip().splitlines() or [type(error).__name__]
-        return f"the file is not a notebook ({reason[0][:100]})"
-    return None

@@ -1,41 +1,43 @@
 """What students get back: what is wrong, in words, and not the tests themselves."""
 
 import html
-import re
 from pathlib import Path
 
+from nbformat import NotebookNode
+from nbformat.v4 import new_markdown_cell
+from nbgrader.converters import GenerateFeedback
 from nbgrader.preprocessors import ClearHiddenTests
-from nbgrader.utils import is_grade
+from traitlets import Bool
 
-ANSI = re.compile(r"\x1b\[[\d;]*m")
+from grader.course import Course
 
 
 class HideTests(ClearHiddenTests):
-    """Take hidden tests out of the feedback, from the cells and from the tracebacks.
+    """Take hidden tests out of the feedback, unless they are to be shown by now.
 
-    Of a failed test remain its message and the lines of the student's own cells.
+    What a failed test says stays: the judge's words, which hold neither the test's
+    lines nor expected values.
     """
 
+    reveal = Bool(
+        False, help="Show hidden tests in the feedback, once the deadline has passed."
+    ).tag(config=True)
+
     def preprocess(self, nb, resources):
-        cells = [cell for cell in nb.cells if cell.cell_type == "code"]
-        self.own = {c.get("execution_count") for c in cells if not is_grade(c)}
-        return super().preprocess(nb, resources)
+        return (nb, resources) if self.reveal else super().preprocess(nb, resources)
 
-    def preprocess_cell(self, cell, resources, cell_index):
-        cell, resources = super().preprocess_cell(cell, resources, cell_index)
-        if is_grade(cell) and cell.cell_type == "code":
-            for output in cell.outputs:
-                if output.output_type == "error":
-                    frames = [f for f in output.traceback if self._is_own(f)]
-                    words = f"{output.ename}: {output.evalue}".removeprefix(
-                        "AssertionError: "
-                    )
-                    output.traceback = [*frames, words]
-        return cell, resources
 
-    def _is_own(self, frame: str) -> bool:
-        place = re.match(r"Cell In\[(\d+)\], line", ANSI.sub("", frame).strip())
-        return bool(place) and int(place[1]) in self.own
+def write_feedback(course: Course, homework: str, student: str) -> str | None:
+    """Write the page that a student gets back; what went wrong, or None."""
+    return course.convert(GenerateFeedback, homework, student)
+
+
+def explain(notebook: NotebookNode, notes: list[str]) -> None:
+    """Say at the top of a graded notebook what the grader did to it."""
+    if notes:
+        items = "".join(f"\n- {html.escape(note)}" for note in notes)
+        cell = new_markdown_cell(f"**From the grader**\n{items}", id="from-the-grader")
+        notebook.cells.insert(0, cell)
 
 
 def write_failure(path: Path, homework: str, reason: str) -> None:

@@ -1,26 +1,222 @@
-"""What can be put right in a submission before it is graded."""
+"""Put right what tools and students do to a notebook's cells; the grader's rules win.
 
-from nbgrader.preprocessors import DeduplicateIds, NbGraderPreprocessor
+Colab and VS Code rewrite or drop metadata; cells get copied, split, moved, retyped or
+deleted; points and locks get edited. After :func:`repair`, each registered cell is
+there once, with the metadata, the points and (if it is locked) the source that it must
+have, in an order in which it can be graded; all other cells are ordinary ones.
+"""
+
+import ast
+import json
+import re
+
+import nbformat
+from nbformat import NotebookNode
+from nbformat.v4 import new_code_cell, new_markdown_cell
+
+from grader.sheet import Sheet, SheetCell
+
+MAX_CELLS = 2_000
+MAX_SOURCE = 500_000  # characters of one cell
 
 
-class Deduplicate(DeduplicateIds):
-    """A copied cell counts once, and the copy is an ordinary cell.
+class Unreadable(Exception):
+    """This is no notebook that can be graded; the message says why."""
 
-    nbgrader's own class leaves the copy an empty nbgrader entry, and then refuses the
-    whole notebook because of it.
+
+def read(data: bytes) -> NotebookNode:
+    """The notebook in a file, whatever version, encoding mark or fault it has.
+
+    Raises:
+        Unreadable: there is no notebook in it.
     """
+    encoding = "utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
+    try:
+        text = data.decode(encoding)
+    except UnicodeDecodeError:
+        raise Unreadable("the file is not text in UTF-8") from None
+    if not text.strip():
+        raise Unreadable("the file is empty")
+    try:
+        content = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        reason = str(error)[:100]
+        raise Unreadable(f"the file is not a notebook ({reason})") from None
+    if not isinstance(content, dict):
+        raise Unreadable("the file is not a notebook (it holds no cells)")
+    cells = content.get("cells")
+    if cells is None:  # versions 1 to 3 kept them in worksheets
+        sheets = content.get("worksheets")
+        sheets = sheets if isinstance(sheets, list) else []
+        found = [s.get("cells") for s in sheets if isinstance(s, dict)]
+        cells = [c for part in found if isinstance(part, list) for c in part]
+    if not isinstance(cells, list) or not any(isinstance(c, dict) for c in cells):
+        raise Unreadable("the file is not a notebook (it holds no cells)")
+    if len(cells) > MAX_CELLS:
+        raise Unreadable(f"the notebook has {len(cells):,} cells")
+    notebook = nbformat.v4.new_notebook()
+    notebook.metadata["kernelspec"] = {
+        "name": "python3",
+        "display_name": "Python 3 (ipykernel)",
+        "language": "python",
+    }
+    notebook.cells = [_cell(c) for c in cells if isinstance(c, dict)]
+    return notebook
 
-    def preprocess_cell(self, cell, resources, cell_index):
-        cell, resources = super().preprocess_cell(cell, resources, cell_index)
-        if cell.metadata.get("nbgrader") == {}:
-            del cell.metadata["nbgrader"]
-        return cell, resources
+
+def _cell(cell: dict) -> NotebookNode:
+    """A clean cell with the source, the id and the nbgrader entry of a submitted one."""
+    source = cell.get("source", cell.get("input", ""))
+    if isinstance(source, list):
+        source = "".join(part for part in source if isinstance(part, str))
+    source = source if isinstance(source, str) else ""
+    source = source.encode("utf-8", "replace").decode()  # no lone surrogates
+    if len(source) > MAX_SOURCE:
+        raise Unreadable(f"one cell has {len(source):,} characters")
+    code = cell.get("cell_type") == "code"
+    new = new_code_cell(source) if code else new_markdown_cell(source)
+    metadata = cell.get("metadata")
+    entry = metadata.get("nbgrader") if isinstance(metadata, dict) else None
+    if isinstance(entry, dict) and isinstance(entry.get("grade_id"), str):
+        new.metadata["nbgrader"] = {"grade_id": entry["grade_id"]}
+    own = cell.get("id")
+    new.id = own if isinstance(own, str) and re.fullmatch(r"[\w-]{1,64}", own) else ""
+    return new
 
 
-class AddIds(NbGraderPreprocessor):
-    """Cells that nbgrader puts back, because they were deleted, get an id."""
+def repair(notebook: NotebookNode, sheet: Sheet) -> list[str]:
+    """Put the registered cells right, in place; what was done, in words.
 
-    def preprocess_cell(self, cell, resources, cell_index):
-        if "id" not in cell:
-            cell.id = f"restored-{cell_index}"
-        return cell, resources
+    A registered cell is known by its nbgrader entry; without one by its id, by its
+    source (a locked cell), or by the functions and classes that it defines.
+    """
+    notes: list[str] = []
+    chosen = _assign(notebook.cells, sheet, notes)
+    names = {id(cell): name for name, cell in chosen.items()}
+    for cell in notebook.cells:
+        cell.metadata = NotebookNode()
+        name = names.get(id(cell))
+        if name:
+            _put_right(cell, sheet[name], notes)
+    _put_back(notebook, sheet, chosen, notes)
+    _unique_ids(notebook)
+    return notes
+
+
+def _assign(cells: list, sheet: Sheet, notes: list[str]) -> dict[str, NotebookNode]:
+    """Which cell is which registered one."""
+    chosen: dict[str, NotebookNode] = {}
+    taken: set[int] = set()
+
+    def candidates(registered: SheetCell):
+        name = registered.name
+        entry = [
+            c for c in cells if c.metadata.get("nbgrader", {}).get("grade_id") == name
+        ]
+        yield entry
+        yield [c for c in cells if c.id == name and "nbgrader" not in c.metadata]
+        rest = [c for c in cells if "nbgrader" not in c.metadata]
+        if registered.locked:
+            yield [c for c in rest if _same(c.source, registered.source)]
+        elif registered.cell_type == "code" and (made := defined(registered.source)):
+            yield [
+                c for c in rest if c.cell_type == "code" and made <= defined(c.source)
+            ]
+
+    for step in range(3):
+        for registered in sheet.cells:
+            if registered.name in chosen:
+                continue
+            found = list(candidates(registered))[step : step + 1]
+            free = [c for c in (found[0] if found else []) if id(c) not in taken]
+            if not free:
+                continue
+            cell = _choose(free, registered)
+            chosen[registered.name] = cell
+            taken.add(id(cell))
+            if step:
+                notes.append(f"{registered.name}: it had lost its metadata")
+            if len(free) > 1:
+                notes.append(
+                    f"{registered.name}: it was there {len(free)} times; the others "
+                    "are ordinary cells now"
+                )
+    return chosen
+
+
+def _choose(cells: list[NotebookNode], registered: SheetCell) -> NotebookNode:
+    """Of copies of a cell, the one that counts: the first that was worked on."""
+    if registered.kind in ("solution", "manual"):
+        made = defined(registered.source)
+        for cell in cells:
+            changed = not _same(cell.source, registered.source)
+            if changed and cell.source.strip() and made <= defined(cell.source):
+                return cell
+    return cells[0]
+
+
+def _put_right(cell: NotebookNode, registered: SheetCell, notes: list[str]) -> None:
+    cell.metadata["nbgrader"] = registered.metadata
+    if cell.cell_type != registered.cell_type:
+        notes.append(f"{registered.name}: it was made a {cell.cell_type} cell")
+        cell.cell_type = registered.cell_type
+        if registered.cell_type == "code":
+            cell.outputs, cell.execution_count = [], None
+        else:
+            cell.pop("outputs", None)
+            cell.pop("execution_count", None)
+    if registered.locked and cell.source != registered.source:
+        cell.source = registered.source
+
+
+def _put_back(notebook, sheet: Sheet, chosen: dict, notes: list[str]) -> None:
+    """Restore deleted cells after the one before them; and tests that moved up."""
+    place = {id(cell): n for n, cell in enumerate(notebook.cells)}
+    latest = -1  # no registered cell runs before one that comes before it in the sheet
+    moved = []
+    for registered in sheet.cells:
+        cell = chosen.get(registered.name)
+        if cell is None:
+            notes.append(f"{registered.name}: it was deleted, and is put back")
+            code = registered.cell_type == "code"
+            cell = (new_code_cell if code else new_markdown_cell)(registered.source)
+            cell.metadata["nbgrader"] = registered.metadata
+            cell.id = ""
+            moved.append((latest + 0.5, cell))
+        elif place[id(cell)] < latest and registered.kind == "test":
+            notes.append(f"{registered.name}: it had been moved up")
+            moved.append((latest + 0.5, cell))
+        else:
+            latest = max(latest, place[id(cell)])
+    away = {id(cell) for _, cell in moved}
+    rest = [(n, c) for n, c in enumerate(notebook.cells) if id(c) not in away]
+    ordered = sorted(
+        rest + moved, key=lambda pair: pair[0]
+    )  # stable: the sheet's order
+    notebook.cells = [cell for _, cell in ordered]
+
+
+def _unique_ids(notebook: NotebookNode) -> None:
+    """Registered cells are called as in the sheet, all others cell-1, cell-2, …"""
+    seen = {c.metadata.nbgrader.grade_id for c in notebook.cells if c.metadata}
+    for n, cell in enumerate(notebook.cells, start=1):
+        if cell.metadata:
+            name = cell.metadata["nbgrader"]["grade_id"]
+            cell.id = name if re.fullmatch(r"[\w-]{1,64}", name) else f"registered-{n}"
+        elif not cell.id or cell.id in seen:
+            cell.id = f"cell-{n}" if f"cell-{n}" not in seen else f"other-{n}"
+        seen.add(cell.id)
+
+
+def defined(source: str) -> set[str]:
+    """The functions and classes that a cell defines."""
+    try:
+        body = ast.parse(source).body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return set(re.findall(r"^(?:def|class)\s+(\w+)", source, re.M))
+    kinds = (ast.FunctionDef, ast.ClassDef, ast.AsyncFunctionDef)
+    return {node.name for node in body if isinstance(node, kinds)}
+
+
+def _same(one: str, other: str) -> bool:
+    return " ".join(one.split()) == " ".join(other.split())

@@ -6,7 +6,7 @@ import zipfile
 import pytest
 
 from grader.collect import collect
-from grader.course import Course, CourseError, problem
+from grader.course import Course, CourseError
 
 HW = "hw1_backprop"
 NAME = f"{HW}.ipynb"
@@ -95,21 +95,3 @@ def test_nothing_to_collect(course, folder):
     with pytest.raises(CourseError, match="choose from"):
         course.check("hw99")
     assert course.check("hw1") == course.check(HW) == HW
-
-
-@pytest.mark.parametrize(
-    ("content", "words"),
-    [
-        (b"", "is empty"),
-        (b'{"cells": [', "not a notebook"),
-        (b"\xff\xfe{\x00}\x00", "not text in UTF-8"),
-        (b"[1, 2]", "not a notebook"),
-        (b'\xef\xbb\xbf{"cells": [], "metadata": {}, "nbformat": 4,'
-         b' "nbformat_minor": 5}', None),
-    ],
-)  # fmt: skip
-def test_problem(tmp_path, content, words):
-    path = tmp_path / NAME
-    path.write_bytes(content)
-    found = problem(path)
-    assert words in found if words else found is None

@@ -1,0 +1,75 @@
+"""Verdicts of earlier runs: what has not changed need not be judged again."""
+
+import hashlib
+import json
+import os
+import sys
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+
+from nbformat import NotebookNode
+
+from grader.course import ROOT, Course
+from grader.sheet import Sheet
+
+
+class Cache:
+    """Verdicts in the course folder, by the hash of all that they depend on.
+
+    That is: the student's cells and name, the tests and rules, this project's code, the
+    versions of Python, PyTorch and NumPy, the data set, and whether there was a sandbox.
+    """
+
+    def __init__(self, course: Course, sheet: Sheet, walls: bool):
+        self.folder = course.folder / "verdicts" / sheet.homework
+        content = json.dumps([sheet.as_dict(), environment(), walls], sort_keys=True)
+        self.rules = hashlib.sha256(content.encode()).hexdigest()
+
+    def submission(self, student: str, data: bytes) -> str:
+        """The hash of a submission as it was handed in."""
+        return hashlib.sha256(f"{self.rules}/{student}/".encode() + data).hexdigest()
+
+    def key(self, student: str, notebook: NotebookNode) -> str:
+        """The hash of a repaired notebook."""
+        cells = [
+            (c.metadata.get("nbgrader", {}).get("grade_id"), c.cell_type, c.source)
+            for c in notebook.cells
+        ]
+        return self.submission(student, json.dumps(cells).encode())
+
+    def get(self, key: str) -> dict | None:
+        path = self.folder / f"{key}.json"
+        try:
+            return json.loads(path.read_text("utf8"))
+        except (OSError, ValueError):
+            return None
+
+    def put(self, key: str, verdict: dict) -> None:
+        write(self.folder / f"{key}.json", json.dumps(verdict))
+
+
+def write(path: Path, text: str) -> None:
+    """Write a file so that it is there in full, or as it was before."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with open(part, "w", encoding="utf8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+@cache
+def environment() -> str:
+    """What a verdict depends on besides the homework and the submission."""
+    code = hashlib.sha256()
+    for folder in ("byhand", "grader"):
+        for path in sorted((ROOT / folder).glob("*.py")):
+            code.update(path.read_bytes())
+    parts = [code.hexdigest(), sys.version, version("torch"), version("numpy")]
+    parts += [os.environ.get(n, "") for n in ("BYHAND_DATA", "BYHAND_OFFLINE")]
+    return "/".join(parts)

@@ -1,0 +1,295 @@
+"""The student's room: runs the student's cells, and serves calls from the tests.
+
+This runs inside the sandbox (`grader.zygote` forks it), in the same process as the
+student's code. Nothing here is trusted: the judge takes only plain data from it, and
+holds it to time and size.
+
+For each test the room forks a *snapshot* of itself, which serves that test's calls and
+then ends, so that a test that crashes, hangs or changes things does so for itself only.
+"""
+
+import contextlib
+import io
+import os
+import random
+import select
+import signal
+import socket
+import sys
+import traceback
+
+import numpy as np
+import torch
+from IPython.core.displayhook import CapturingDisplayHook
+from IPython.core.displaypub import DisplayPublisher
+from IPython.core.interactiveshell import InteractiveShell
+from IPython.core.pylabtools import select_figure_formats
+
+from grader import banned, wire
+
+MAX_TEXT = 20_000  # characters of one output
+MAX_OUTPUTS = 50  # of one cell
+MAX_PICTURE = 2_000_000  # characters of one picture, in base64
+KEPT = ("text/plain", "image/png")  # HTML could hold scripts
+
+
+class TookTooLong(BaseException):  # not an Exception: `except Exception` lets it pass
+    """The time of a cell or of a call is over."""
+
+
+class Room:
+    """One student's notebook, as it runs.
+
+    Args:
+        connection: to the judge.
+        seed: of the global random number generators.
+    """
+
+    def __init__(self, connection: socket.socket, seed: int):
+        self.connection = connection
+        self.shell = InteractiveShell.instance()
+        self.shell.history_manager.enabled = False
+        random.seed(seed)
+        np.random.seed(seed % 2**32)
+        torch.manual_seed(seed)
+        signal.signal(signal.SIGALRM, _alarm)
+
+    def serve(self) -> None:
+        """Answer the judge until it hangs up."""
+        with contextlib.suppress(wire.WireError):
+            while True:
+                request = wire.receive(self.connection)
+                if request["do"] == "run":
+                    answer = self.run(request)
+                else:
+                    answer = self.snapshot(request)
+                wire.send(self.connection, wire.pack(answer))
+
+    def run(self, request: dict) -> dict:
+        """Run one cell; what it showed, and its error if there was one."""
+        outputs: list[dict] = []
+        shell, label = self.shell, request["label"]
+        shell.compile.get_code_name = lambda *_: f"<{label}>"
+        shell._showtraceback = lambda *_: None
+        select_figure_formats(shell, {"png"})  # whatever the notebook has chosen
+        hook, publisher = shell.display_trap.hook, shell.display_pub
+        shell.display_trap.hook = _Hook(shell, outputs)
+        shell.display_pub = _Publisher(outputs)
+        out, err = _Stream("stdout", outputs), _Stream("stderr", outputs)
+        error = None
+        try:
+            with (
+                contextlib.redirect_stdout(out),
+                contextlib.redirect_stderr(err),
+                _within(request["seconds"]),
+            ):
+                result = shell.run_cell(request["source"], store_history=False)
+            problem = result.error_before_exec or result.error_in_exec
+            if problem is not None:
+                error = describe(problem)
+        except BaseException as problem:
+            error = describe(problem)
+        finally:
+            shell.display_trap.hook, shell.display_pub = hook, publisher
+        return {"outputs": outputs[:MAX_OUTPUTS], "error": error}
+
+    def snapshot(self, request: dict) -> dict:
+        """Fork, let the fork serve one test, and say how it ended."""
+        _, (fd,), *_ = socket.recv_fds(self.connection, 1, 1)
+        child = os.fork()
+        if child == 0:
+            self.connection.close()
+            with contextlib.suppress(BaseException):
+                _Snapshot(self.shell.user_ns, socket.socket(fileno=fd), request).serve()
+            os._exit(0)
+        os.close(fd)
+        ended = os.pidfd_open(child)
+        # the judge says "end" once it is done with the snapshot, whatever state it is in
+        ready, _, _ = select.select([ended, self.connection], [], [])
+        if ended not in ready:
+            os.kill(child, signal.SIGKILL)
+        _, status = os.waitpid(child, 0)
+        os.close(ended)
+        wire.receive(self.connection)
+        how = os.waitstatus_to_exitcode(status)
+        return {
+            "signal": -how if how < 0 and ended in ready else 0,
+            "code": max(how, 0),
+        }
+
+
+class _Snapshot:
+    """Serves the calls of one test."""
+
+    def __init__(self, names: dict, connection: socket.socket, request: dict):
+        self.names, self.connection = names, connection
+        self.seconds = request["seconds"]
+        self.objects: list = []
+        self.banned = request["banned"]
+
+    def serve(self) -> None:
+        sys.stdout = sys.stderr = _Stream("stdout", [])
+        banned.enforce(self.banned)
+        while True:
+            request = wire.receive(self.connection)
+            number = request.pop("number")
+            try:
+                with _within(self.seconds):
+                    answer = getattr(self, f"do_{request.pop('do')}")(**request)
+                message = wire.pack({"number": number} | answer, self._handle)
+            except BaseException as error:
+                answer = {"number": number, "error": describe(error)}
+                message = wire.pack(answer)
+            wire.send(self.connection, message)
+
+    def do_names(self, names: list) -> dict:
+        """The values of those names that the student's cells have defined."""
+        module = type(sys)
+        found = {n: self.names[n] for n in names if n in self.names}
+        return {"value": {n: v for n, v in found.items() if not isinstance(v, module)}}
+
+    def do_call(self, target: int, method: str | None, args, kwargs) -> dict:
+        """Call an object or a method of it; also the tensors that this changed."""
+        function = self.objects[target]
+        function = function if method is None else getattr(function, method)
+        args, kwargs = self._inside(args), self._inside(kwargs)
+        tensors = list(_tensors([args, kwargs]))
+        before = [_bytes(t) for t in tensors]
+        value = function(*args, **kwargs)
+        pairs = enumerate(zip(tensors, before, strict=True))
+        changed = {n: t for n, (t, old) in pairs if _bytes(t) != old}
+        return {"value": value, "changed": changed}
+
+    def do_get(self, target: int, name: str) -> dict:
+        return {"value": getattr(self.objects[target], name)}
+
+    def do_set(self, target: int, name: str, value) -> dict:
+        setattr(self.objects[target], name, self._inside(value))
+        return {"value": None}
+
+    def do_list(self, target: int) -> dict:
+        return {"value": list(self.objects[target])}
+
+    def _handle(self, thing) -> wire.Handle:
+        self.objects.append(thing)
+        kind = type(thing).__name__
+        return wire.Handle(len(self.objects) - 1, str(kind), callable(thing))
+
+    def _inside(self, value):
+        if isinstance(value, wire.Handle):
+            return self.objects[value.number]
+        if isinstance(value, (tuple, list)):
+            return type(value)(self._inside(v) for v in value)
+        if isinstance(value, dict):
+            return {k: self._inside(v) for k, v in value.items()}
+        return value
+
+
+def describe(error: BaseException) -> dict:
+    """An exception as text: its type, its words, and the lines of the student's."""
+    if isinstance(error, TookTooLong):
+        kind, words = "TimeoutError", "it took too long, and was stopped"
+    else:
+        kind = type(error).__name__
+        try:
+            words = str(error)
+        except BaseException:
+            words = ""
+    lines = []
+    try:
+        for frame in traceback.extract_tb(error.__traceback__):
+            if frame.filename.startswith("<") and "frozen" not in frame.filename:
+                place = f"{frame.filename[1:-1]}, line {frame.lineno}"
+                lines.append(f"{place}: {frame.line or ''}"[:300])
+    except BaseException:
+        lines = []
+    if isinstance(error, SyntaxError):
+        lines.append(f"line {error.lineno}: {(error.text or '').rstrip()}"[:300])
+    return {"type": str(kind)[:100], "words": words[:2000], "lines": lines[-10:]}
+
+
+def _alarm(*_):
+    raise TookTooLong
+
+
+@contextlib.contextmanager
+def _within(seconds: float):
+    """Interrupt what runs here after so many seconds, and again until it stops."""
+    try:
+        signal.setitimer(signal.ITIMER_REAL, seconds, 0.2)
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+def _tensors(value):
+    if isinstance(value, torch.Tensor):
+        yield value
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            yield from _tensors(item)
+    elif isinstance(value, dict):
+        for item in value.values():
+            yield from _tensors(item)
+
+
+def _bytes(tensor: torch.Tensor) -> bytes:
+    flat = tensor.detach().contiguous().reshape(-1)
+    return flat.view(torch.uint8).numpy().tobytes() if flat.numel() else b""
+
+
+class _Stream(io.TextIOBase):
+    """Keeps the beginning of what is printed."""
+
+    def __init__(self, name: str, outputs: list):
+        self.name, self.outputs, self.left = name, outputs, MAX_TEXT
+
+    def write(self, text: str) -> int:
+        part = str(text)[: self.left]
+        if part:
+            self.left -= len(part)
+            last = self.outputs[-1] if self.outputs else {}
+            if last.get("stream") == self.name:
+                last["text"] += part
+            else:
+                self.outputs.append({"stream": self.name, "text": part})
+            if not self.left:
+                self.outputs[-1]["text"] += "\n… (more was printed; it is not kept)\n"
+        return len(text)
+
+    def isatty(self) -> bool:
+        return False
+
+
+def _keep(outputs: list, kind: str, data: dict) -> None:
+    if len(outputs) < MAX_OUTPUTS:
+        kept = {k: str(data[k])[:MAX_TEXT] for k in KEPT[:1] if k in data}
+        picture = data.get("image/png")
+        if isinstance(picture, str) and len(picture) <= MAX_PICTURE:
+            kept["image/png"] = picture
+        outputs.append({"shown": kind, "data": kept})
+
+
+class _Publisher(DisplayPublisher):
+    def __init__(self, outputs: list):
+        super().__init__()
+        self.outputs = outputs
+
+    def publish(self, data, metadata=None, **_):
+        _keep(self.outputs, "display_data", data)
+
+    def clear_output(self, wait=False):
+        self.outputs.clear()
+
+
+class _Hook(CapturingDisplayHook):
+    is_active = False
+
+    def __init__(self, shell, outputs: list):
+        super().__init__(shell, [])
+        self.kept = outputs
+
+    def __call__(self, result=None):
+        if result is not None:
+            data, _ = self.shell.display_formatter.format(result)
+            _keep(self.kept, "execute_result", data)

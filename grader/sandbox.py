@@ -1,0 +1,193 @@
+"""Start the zygote inside bubblewrap, and rooms from it."""
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from grader.zygote import Limits, start_request
+
+ROOT = Path(__file__).resolve().parent.parent
+SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/etc/ld.so.cache")
+READ = ("/etc/fonts", "/etc/localtime", "/etc/alternatives")
+KEPT = ("LANG", "LC_ALL", "TZ", "BYHAND_OFFLINE")
+
+
+class SandboxError(Exception):
+    """The sandbox cannot be set up; the message says what to do."""
+
+
+@dataclass
+class Ended:
+    """How a room ended: why its keeper ended it, its exit code, CPU seconds, MB."""
+
+    why: str
+    exit: int
+    cpu: float
+    memory: int
+
+
+class RoomProcess:
+    """A running room: ``connection`` to it, and its lifeline."""
+
+    def __init__(self, connection: socket.socket, lifeline: socket.socket):
+        self.connection, self.lifeline = connection, lifeline
+
+    def end(self) -> Ended:
+        """End the room with all of its processes, and say how it was."""
+        self.connection.close()
+        self.lifeline.settimeout(30)
+        try:
+            self.lifeline.shutdown(socket.SHUT_WR)
+            answer = json.loads(self.lifeline.recv(4096) or b"{}")
+        except (OSError, ValueError):
+            answer = {}
+        self.lifeline.close()
+        if "error" in answer:
+            raise SandboxError(f"{_ADVICE} ({answer['error']})")
+        return Ended(**{"why": "lost", "exit": 0, "cpu": 0, "memory": 0} | answer)
+
+
+class Rooms:
+    """A way to a running zygote; several processes may share it.
+
+    Args:
+        control: the socket on which the zygote takes requests.
+        walls: whether it stands in a sandbox.
+    """
+
+    def __init__(self, control: socket.socket, walls: bool = True):
+        self.control, self.walls = control, walls
+
+    def room(self, limits: Limits, seed: int) -> RoomProcess:
+        """Fork a new room."""
+        ours, theirs = socket.socketpair()
+        lifeline, kept = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs, kept:
+            try:
+                socket.send_fds(
+                    self.control,
+                    [start_request(limits, seed)],
+                    [theirs.fileno(), kept.fileno()],
+                )
+            except OSError as error:
+                raise SandboxError(f"The sandbox has ended ({error}).") from None
+        return RoomProcess(ours, lifeline)
+
+
+class Sandbox(Rooms):
+    """A zygote in bubblewrap; use as a context manager.
+
+    Args:
+        walls: whether there is a sandbox at all. Without, a student's code runs with
+            the rights of whoever grades.
+
+    Raises:
+        SandboxError: bubblewrap is missing, or the system forbids it.
+    """
+
+    def __init__(self, walls: bool = True):
+        control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        super().__init__(control, walls)
+        fd = theirs.fileno()
+        python = [sys.executable, "-m", "grader.zygote", str(fd)]
+        command = [*_bubblewrap(), *python, "apart"] if walls else [*python, "together"]
+        self.process = subprocess.Popen(
+            command,
+            pass_fds=[fd],
+            cwd=ROOT,
+            env=_environment(walls),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+        )
+        theirs.close()
+
+    def ready(self) -> None:
+        """Wait until all is imported."""
+        if self.control.recv(16) != b"ready":
+            words = self.process.communicate()[1].decode(errors="replace").strip()
+            raise SandboxError(f"{_ADVICE}\n{words[-1000:]}")
+
+    def close(self) -> None:
+        self.control.close()
+        self.process.kill()
+        self.process.wait()
+        self.process.stderr.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+
+_ADVICE = """\
+The sandbox for students' code could not be set up, so nothing is graded.
+It needs bubblewrap (Debian, Ubuntu: apt-get install bubblewrap) and user namespaces
+(where they are forbidden: sysctl kernel.unprivileged_userns_clone=1, or on Ubuntu
+kernel.apparmor_restrict_unprivileged_userns=0; in Docker: --security-opt
+seccomp=unconfined). Or grade where they are allowed. --no-sandbox grades without: then
+whoever wrote a submission can do all that you can."""
+
+
+def _bubblewrap() -> list[str]:
+    program = shutil.which("bwrap")
+    if not program:
+        raise SandboxError(_ADVICE)
+    command = [program, "--die-with-parent", "--new-session"]
+    if os.getuid() == 0:
+        command += ["--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts"]
+        command += ["--cap-drop", "ALL"]
+        for capability in ("SETUID", "SETGID", "SYS_ADMIN"):
+            command += ["--cap-add", f"CAP_{capability}"]
+    else:
+        command += ["--unshare-all"]
+    for path in (*SYSTEM, *READ):
+        if os.path.islink(path):
+            command += ["--symlink", os.readlink(path), path]
+        elif os.path.exists(path):
+            command += ["--ro-bind", path, path]
+    python = {Path(p).resolve() for p in (sys.prefix, sys.base_prefix)}
+    bound = {p for p in python if not p.is_relative_to("/usr")}
+    bound |= {ROOT / "byhand", ROOT / "grader", *_data()}
+    parents = {parent for path in bound for parent in path.parents}
+    for path in sorted(parents - {Path("/"), Path("/usr")}):
+        command += ["--perms", "0755", "--dir", str(path)]
+    for path in sorted(bound):
+        command += ["--ro-bind", str(path), str(path)]
+    command += ["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp"]
+    command += ["--hostname", "room", "--chdir", str(ROOT), "--"]
+    return command
+
+
+def _data() -> list[Path]:
+    """Where the data sets lie."""
+    from byhand import data
+
+    folder = data._mnist_root()
+    return [folder.resolve()] if folder else []
+
+
+def _environment(walls: bool) -> dict[str, str]:
+    """Nothing of the grader's own environment goes in, but for a few names."""
+    env = {name: os.environ[name] for name in KEPT if name in os.environ}
+    env |= {
+        "PATH": "/usr/bin:/bin",
+        "HOME": "/tmp",
+        "OMP_NUM_THREADS": "1",
+        "MKL_NUM_THREADS": "1",
+        "MPLBACKEND": "agg",
+        "MPLCONFIGDIR": "/tmp",
+        "IPYTHONDIR": "/tmp/ipython",
+        "PYTHONHASHSEED": "0",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONPATH": str(ROOT),
+    }
+    folders = _data()
+    env |= {"BYHAND_DATA": str(folders[0])} if folders else {"BYHAND_OFFLINE": "1"}
+    return env

@@ -1,0 +1,282 @@
+"""The warm parent of the rooms: it has imported everything, and forks one for each.
+
+It is started inside bubblewrap (`grader.sandbox`) and runs no student code. For each
+request it forks a *keeper*, which makes new namespaces (user, processes, network, files,
+inter-process communication) and forks the room into them. The keeper stays outside, out
+of the student's sight: it ends the room when the judge lets go of its lifeline, or when
+the room uses more memory or time than it may.
+
+Run as ``python -m grader.zygote FD``: a datagram socket on which requests come.
+"""
+
+import contextlib
+import ctypes
+import importlib
+import json
+import os
+import resource
+import select
+import signal
+import socket
+import sys
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+WARM = (
+    *("torch", "torch.nn.functional", "torch.optim", "torchvision", "numpy"),
+    *("matplotlib.pyplot", "matplotlib_inline.backend_inline", "IPython"),
+    *("sklearn.datasets", "byhand", "byhand.check", "byhand.data", "grader.room"),
+)
+NOBODY = 65534
+LIBC = ctypes.CDLL(None, use_errno=True)
+CLONE_NEWNS, CLONE_NEWUTS, CLONE_NEWIPC = 0x20000, 0x4000000, 0x8000000
+CLONE_NEWUSER, CLONE_NEWPID, CLONE_NEWNET = 0x10000000, 0x20000000, 0x40000000
+MS_NOSUID, MS_NODEV, MS_REC, MS_PRIVATE = 2, 4, 0x4000, 0x40000
+PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS = 1, 4, 24, 38
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a submission may use; a homework sets its own in its notebook's metadata.
+
+    Args:
+        cell: seconds for one cell, and for one call from a test.
+        total: seconds for a submission, tests included.
+        memory: megabytes beyond what the imports take, of all its processes together.
+        processes: processes and threads at a time.
+        files: megabytes of files that it writes, which are all forgotten.
+    """
+
+    cell: float = 30
+    total: float = 300
+    memory: int = 3000
+    processes: int = 64
+    files: int = 64
+
+
+def main() -> None:
+    """Import, give up what rights there are, then fork a room for each request."""
+    control = socket.socket(fileno=int(sys.argv[1]))
+    apart = sys.argv[2] == "apart"  # namespaces can be had
+    if os.getuid() == 0:
+        # bubblewrap, run by root, hides parts of /proc, and then nobody else may mount
+        _mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV)
+    warm_up()
+    if os.getuid() == 0 and apart:
+        os.setgroups([])
+        os.setgid(NOBODY)
+        os.setuid(NOBODY)
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # keepers need not be waited for
+    LIBC.prctl(PR_SET_DUMPABLE, 0)
+    control.send(b"ready")
+    while True:
+        request, fds, *_ = socket.recv_fds(control, 4096, 2)
+        if not request:
+            return
+        if len(fds) == 2 and os.fork() == 0:
+            control.close()
+            try:
+                _keep(*fds, json.loads(request), apart)
+            finally:
+                os._exit(0)
+        for fd in fds:
+            os.close(fd)
+
+
+def warm_up() -> None:
+    """Import it all, and do what PyTorch, IPython and others put off to first use."""
+    for name in WARM:
+        importlib.import_module(name)
+    import gc
+
+    import matplotlib
+    import torch
+    from IPython.core.interactiveshell import InteractiveShell
+    from matplotlib_inline.backend_inline import configure_inline_support
+
+    torch.set_num_threads(1)
+    weight = torch.zeros(2, requires_grad=True)
+    optimiser = torch.optim.Adam([weight])
+    weight.sum().backward()
+    optimiser.step()
+    matplotlib.use("module://matplotlib_inline.backend_inline")
+    shell = InteractiveShell.instance(
+        colors="nocolor", cache_size=0, xmode="Plain", history_load_length=0
+    )
+    shell.history_manager.enabled = False
+    configure_inline_support(shell, matplotlib.get_backend())
+    shell.run_cell("1", store_history=False, silent=True)
+    from byhand import data
+
+    for split in ("train", "test"):
+        data.digits(split)
+    gc.collect()
+    gc.freeze()  # what is here stays shared between the rooms
+
+
+def _keep(room_fd: int, lifeline_fd: int, request: dict, apart: bool) -> None:
+    """Start the room, guard it, and tell the judge how it ended."""
+    lifeline = socket.socket(fileno=lifeline_fd)
+    limits = Limits(**request["limits"])
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    try:
+        if apart:
+            _unshare()
+        child = os.fork()
+    except OSError as error:
+        lifeline.send(json.dumps({"error": str(error)}).encode())
+        return
+    if child == 0:
+        os.setsid()  # also where there are no namespaces: to be ended as a group
+        lifeline.close()
+        try:
+            _become_room(room_fd, request["seed"], limits, apart)
+        except BaseException as error:
+            print(f"the room could not be set up: {error}", file=sys.stderr)
+        finally:
+            os._exit(0)
+    os.close(room_fd)
+    why = _guard(child, lifeline, limits)
+    try:
+        os.killpg(child, signal.SIGKILL)
+    except OSError:
+        os.kill(child, signal.SIGKILL)
+    _, status, usage = os.wait4(child, 0)
+    answer = {
+        "why": why,
+        "exit": os.waitstatus_to_exitcode(status),
+        "cpu": usage.ru_utime + usage.ru_stime,
+        "memory": usage.ru_maxrss // 1024,
+    }
+    with contextlib.suppress(OSError):  # the judge may be gone
+        lifeline.send(json.dumps(answer).encode())
+
+
+def _guard(child: int, lifeline: socket.socket, limits: Limits) -> str:
+    """Wait until the room ends, or has to: returns why, "" if by itself."""
+    ended = os.pidfd_open(child)
+    over = time.monotonic() + limits.total
+    page = resource.getpagesize()
+    own = _resident(child, page)
+    while time.monotonic() < over:
+        ready, _, _ = select.select([ended, lifeline], [], [], 0.1)
+        if ended in ready:
+            return ""
+        if lifeline in ready:
+            return "let go"
+        used = sum(max(0, _resident(pid, page) - own) for pid in _family(child))
+        if used > limits.memory * 1_000_000:
+            return "memory"
+    return "time"
+
+
+def _family(child: int) -> list[int]:
+    """The process, its children, theirs, and so on."""
+    found, waiting = [], [child]
+    while waiting and len(found) < 1000:
+        pid = waiting.pop()
+        found.append(pid)
+        try:
+            for task in os.listdir(f"/proc/{pid}/task"):
+                text = Path(f"/proc/{pid}/task/{task}/children").read_text()
+                waiting += map(int, text.split())
+        except OSError:
+            continue
+    return found
+
+
+def _resident(pid: int, page: int) -> int:
+    try:
+        with open(f"/proc/{pid}/statm") as file:
+            return int(file.read().split()[1]) * page
+    except (OSError, IndexError):
+        return 0
+
+
+def _unshare() -> None:
+    """New namespaces for this process (files, …) and its children (processes)."""
+    uid, gid = os.getuid(), os.getgid()
+    LIBC.prctl(PR_SET_DUMPABLE, 1)  # or /proc/self belongs to root
+    flags = CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS
+    flags |= CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS
+    _check(LIBC.unshare(flags), "new namespaces")
+    Path("/proc/self/setgroups").write_text("deny")
+    Path("/proc/self/uid_map").write_text(f"{uid} {uid} 1")
+    Path("/proc/self/gid_map").write_text(f"{gid} {gid} 1")
+    LIBC.prctl(PR_SET_DUMPABLE, 0)
+
+
+def _become_room(fd: int, seed: int, limits: Limits, apart: bool) -> None:
+    """From here on this process is the student's."""
+    LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if apart:
+        _mount(None, "/", None, MS_REC | MS_PRIVATE)
+        _mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV)
+        for folder in ("/tmp", "/dev/shm"):
+            size = f"size={limits.files}m,mode=1777,nr_inodes=20000"
+            _mount("tmpfs", folder, "tmpfs", MS_NOSUID | MS_NODEV, size)
+    os.chdir("/tmp")
+    os.environ["HOME"] = "/tmp"
+    null = os.open("/dev/null", os.O_RDWR)
+    for number in (0, 1, 2):
+        os.dup2(null, number)
+    os.dup2(fd, 3)
+    os.closerange(4, 65536)
+    _limit(resource.RLIMIT_NPROC, limits.processes)
+    _limit(resource.RLIMIT_CORE, 0)
+    _limit(resource.RLIMIT_FSIZE, limits.files * 1_000_000)
+    _limit(resource.RLIMIT_NOFILE, 256)
+    _limit(resource.RLIMIT_CPU, int(limits.total) + 5)
+    _limit(resource.RLIMIT_DATA, _data_size() + limits.memory * 1_000_000)
+    _drop_capabilities()
+    LIBC.prctl(PR_SET_DUMPABLE, 1)
+    from grader.room import Room
+
+    Room(socket.socket(fileno=3), seed).serve()
+
+
+def _data_size() -> int:
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("VmData:"):
+            return int(line.split()[1]) * 1024
+    return 0
+
+
+def _limit(which: int, value: int) -> None:
+    _, hard = resource.getrlimit(which)
+    if hard != resource.RLIM_INFINITY:
+        value = min(value, hard)
+    resource.setrlimit(which, (value, value))
+
+
+def _drop_capabilities() -> None:
+    """A new user namespace gives all of them; none is needed."""
+    LIBC.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+    for capability in range(64):
+        LIBC.prctl(PR_CAPBSET_DROP, capability, 0, 0, 0)
+    header = (ctypes.c_uint32 * 2)(0x20080522, 0)  # version 3, this process
+    _check(LIBC.capset(header, (ctypes.c_uint32 * 6)()), "capset")
+
+
+def _mount(source, target: str, kind, flags: int, data: str | None = None) -> None:
+    encoded = [s and s.encode() for s in (source, target, kind)]
+    _check(
+        LIBC.mount(*encoded, ctypes.c_ulong(flags), data and data.encode()),
+        f"mounting {target}",
+    )
+
+
+def _check(result: int, what: str) -> None:
+    if result != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, f"{what}: {os.strerror(number)}")
+
+
+def start_request(limits: Limits, seed: int) -> bytes:
+    """The request for one room, sent along with its socket and its lifeline."""
+    return json.dumps({"limits": asdict(limits), "seed": seed}).encode()
+
+
+if __name__ == "__main__":
+    main()
