@@ -16,6 +16,7 @@ KERNELSPEC = {
     "language": "python",
     "name": "python3",
 }
+NOTEBOOK_METADATA = {"byhand"}  # a homework's rules (`grader.sheet`)
 CELL_METADATA = {"tags", "mystnb", "nbgrader", "jupyter", "deletable", "editable"}
 
 
@@ -25,8 +26,9 @@ def clean(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     A cell without an id gets one from its place (``cell-12``).
     """
     notebook.nbformat, notebook.nbformat_minor = 4, 5
+    kept = {k: v for k, v in notebook.metadata.items() if k in NOTEBOOK_METADATA}
     notebook.metadata = nbformat.from_dict(
-        {"kernelspec": KERNELSPEC, "language_info": {"name": "python"}}
+        {"kernelspec": KERNELSPEC, "language_info": {"name": "python"}} | kept
     )
     seen: set[str] = set()
     for place, cell in enumerate(notebook.cells):

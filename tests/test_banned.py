@@ -1,0 +1,115 @@
+"""Forbidden calls are found by reading, under every name, and nothing else is."""
+
+import ast
+import subprocess
+import sys
+
+import nbformat
+import pytest
+
+from grader import banned
+from tests.homework import ROOT
+from tests.homeworks import hw1_backprop as table
+from tests.test_homeworks import homework
+
+HW = "hw1_backprop"
+SOURCE = nbformat.read(ROOT / "solutions" / HW / f"{HW}.ipynb", 4)
+PATTERNS = SOURCE.metadata["byhand"]["banned"]
+
+
+def found(source: str, patterns=PATTERNS, known=None) -> list[tuple[str, int]]:
+    known = {"torch": "torch"} if known is None else known
+    uses = banned.uses(ast.parse(source), list(patterns), known)
+    return [(use.name, use.line) for use in uses]
+
+
+@pytest.mark.parametrize(
+    ("source", "name"),
+    [
+        ("torch.nn.functional.relu(x)", "torch.nn.functional.relu"),
+        ("import torch.nn as nn\nnn.Linear(2, 3)", "torch.nn"),
+        ("from torch import nn", "torch.nn"),
+        ("from torch.nn import functional as F", "torch.nn.functional"),
+        ("import torch.nn.functional as F", "torch.nn.functional"),
+        ("import torch as t\nt.relu(x)", "torch.relu"),
+        ("from torch import relu as r\nr(x)", "torch.relu"),
+        ("r = torch.relu\nr(x)", "torch.relu"),
+        ("getattr(torch, 'relu')(x)", "torch.relu"),
+        ("def f(x):\n    from torch import softmax\n    return softmax(x, 1)", None),
+        ("torch.Tensor.relu(x)", "torch.Tensor.relu"),
+        ("x.requires_grad = True", ".requires_grad"),
+        ("x.requires_grad_()", ".requires_grad_"),
+        ("torch.tensor([1.0], requires_grad=True)", ".requires_grad"),
+        ("with torch.enable_grad():\n    pass", "torch.enable_grad"),
+        ("torch.set_grad_enabled(True)", "torch.set_grad_enabled"),
+        ("torch.autograd.grad(y, x)", "torch.autograd"),
+        ("map(torch.special.expit, xs)", "torch.special.expit"),
+        ("import torch.optim", "torch.optim"),
+    ],
+)
+def test_found(source, name):
+    uses = found(source)
+    assert uses
+    if name:
+        assert any(use.startswith(name) for use, _ in uses), uses
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "torch.exp(x) / (1 + torch.exp(x))",
+        "class Net:\n    def relu(self, x):\n        return self.relu(x)",
+        "net.backward(dout)",
+        "def sigmoid(x):\n    return 1 / (1 + (-x).exp())\nsigmoid(x)",
+        "nn = 3\nnn + 1",
+        "# torch.nn.functional.relu(x)",
+        "'torch.relu'",
+        "softmax = logits.exp()",
+        "torch.no_grad()",
+    ],
+)
+def test_allowed(source):
+    assert found(source) == []
+
+
+def test_lines_and_what_cells_share():
+    known: dict = {}
+    assert found("import torch\nfrom torch import special as sp", known=known) == [
+        ("torch.special", 2)
+    ]
+    assert found("def f(x):\n    return sp.expit(x)", known=known) == [
+        ("torch.special.expit", 2)
+    ]
+
+
+def test_the_homework_itself_is_allowed():
+    """Neither the reference solutions nor those in other styles use what is banned."""
+    hw = homework(HW)
+    sources = [hw.edited(cell, []) for cell in hw.solutions]
+    sources += [hw.edited(right.cell, right.code) for right in table.RIGHT]
+    assert [use for source in sources for use in found(source)] == []
+
+
+ENFORCED = """
+import torch, torch.nn.functional as F
+from grader import banned
+saved = torch.exp
+banned.enforce(["torch.nn", "torch.relu", "torch.Tensor.relu", ".softmax"])
+x = torch.randn(3)
+for call in (F.relu, torch.relu, torch.Tensor.relu, torch.softmax, x.softmax):
+    try:
+        call(x, 0)
+    except banned.NotAllowed as error:
+        print(error)
+    else:
+        raise SystemExit(f"{call} was let through")
+assert torch.equal(saved(x), x.exp())
+"""
+
+
+def test_refused_at_run_time():
+    command = [sys.executable, "-c", ENFORCED]
+    result = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
+    assert result.returncode == 0, result.stderr + result.stdout
+    assert "torch.nn.functional.relu is not allowed" in result.stdout
+    assert "softmax is not allowed" in result.stdout
