@@ -8,6 +8,7 @@ from torch import Tensor
 
 from byhand import data
 from grader import wire
+from grader.banned import NotAllowed
 
 # what a student's code may raise in a test, as itself; all else is a RuntimeError
 KNOWN = {
@@ -181,7 +182,7 @@ def _raised(error) -> Exception:
     if type(error) is dict:
         text |= error
     kind, words = str(text["type"])[:100], str(text["words"])[:2000]
-    known = KNOWN.get(kind)
+    known = NotAllowed if kind == "NotAllowed" else KNOWN.get(kind)
     if known is None or known in (UnicodeDecodeError, UnicodeEncodeError):
         known, words = RuntimeError, f"{kind}: {words}"
     if issubclass(known, UnicodeError | BaseExceptionGroup):
