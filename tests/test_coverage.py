@@ -236,6 +236,30 @@ COVERAGE = {
         },
         "Is it understood?": {"not well understood": "understood"},
     },
+    "11_regularisation": {
+        "A network that learns by heart": {
+            "overfitting": "overfit", "by heart": "nonsense"
+        },
+        "Penalties: L2 and L1": {"L1": "soft_threshold", "L2": "weight_decay"},
+        "Early stopping is a penalty, too": {
+            "stopping against L2": "ridge.*stopped"
+        },
+        "Dropout": {
+            "inverted Bernoulli": r"bernoulli.*1 - self\.p", "train and eval": "eval"
+        },
+        "Augmentation: data that cost nothing": {
+            "not at test time": "Not at test time", "images": "show_images"
+        },
+        "Dataset and DataLoader": {
+            "collate": "def collate", "workers": "num_workers", "what it costs": "seconds"
+        },
+        "Double descent": {"double descent": "lstsq.*peak"},
+        "What a network can be told": {
+            "several inputs": r"torch\.cat", "auxiliary task": "auxiliary",
+            "bottleneck": "bottleneck", "sparsity": "sparsity",
+            "deep learning is a language": "language",
+        },
+    },
     "12_convolution": {
         "The sum that slides": {"continuous": "int"},
         "Discrete convolution": {"Toeplitz": "Toeplitz", "flipped": "[Ff]lip"},
