@@ -1,0 +1,210 @@
+"""The grader beside stock nbgrader, on the same class of 40 submissions of homework 1.
+
+Three things are measured, one after the other, in CPU seconds and by the clock:
+
+- *bare*: the students' cells and the tests, one submission after another in one warm
+  process, with nothing between them. That work is not the grader's, and no grader can
+  do without it.
+- *grader*: ``grader grade``, sandbox on, with as many jobs as processors; then once more
+  with nothing changed; then after the gradebook has been lost.
+- *stock*: ``nbgrader autograde`` as nbgrader comes, which runs one at a time.
+
+The class: right solutions in many styles, and known-wrong ones, each with the usual
+unfinished exercises. ``--students`` takes fewer, ``--no-stock`` leaves the rival out.
+"""
+
+import argparse
+import os
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+import nbformat
+
+ROOT = Path(__file__).parents[1]
+HW = "hw1_backprop"
+STOCK = """\
+c = get_config()
+c.CourseDirectory.course_id = "stock"
+c.CourseDirectory.root = {root!r}
+c.CourseDirectory.db_url = "sqlite:///{root}/gradebook.db"
+c.ClearHiddenTests.enforce_metadata = False
+"""
+
+
+def submissions(count: int) -> dict[str, nbformat.NotebookNode]:
+    """A class: student by student, the notebook that is handed in."""
+    from tests.homeworks import hw1_backprop as table
+    from tests.test_course_loop import filled, homework, reference, style
+
+    found = {}
+    wrong = [w for w in table.WRONG if w.cell not in ("train", "mlp")]
+    for n in range(count):
+        solutions = style(n) if n % 2 else reference()
+        if n % 4 > 1:  # half of the class makes a mistake
+            mistake = wrong[7 * n % len(wrong)]
+            solutions[mistake.cell] = homework.edited(mistake.cell, mistake.code)
+        found[f"s{n:04}"] = filled(solutions)
+    return found
+
+
+def bare(folder: Path) -> None:
+    """Run every submission's cells and tests in this process; print the CPU seconds."""
+    import ast
+
+    import torch
+
+    from byhand import data
+    from tests.homework import _compile, _parse
+
+    torch.set_num_threads(1)
+    data.digits("train"), data.digits("test")
+    source = nbformat.read(ROOT / "solutions" / HW / f"{HW}.ipynb", 4)
+    tests = {c.id: c.source for c in source.cells if c.metadata.get("nbgrader")}
+    before = 0.0
+    for place, path in enumerate(sorted(folder.glob("*.ipynb"))):
+        if place == 1:  # the first one warms up
+            before = time.process_time()
+        names: dict = {"__name__": "__main__"}
+        for cell in nbformat.read(path, 4).cells:
+            if cell.cell_type != "code":
+                continue
+            graded = cell.metadata.get("nbgrader", {}).get("grade")
+            text = tests[cell.id] if graded else cell.source
+            try:
+                ast.parse(text) if not graded else _parse(text)
+                exec(_compile(text, cell.id), names)
+            except Exception:
+                continue
+        torch.set_grad_enabled(True)
+    print((time.process_time() - before) / max(1, place))
+
+
+class Measured:
+    """Run a command; its seconds by the clock, its CPU seconds, its peak memory."""
+
+    def __init__(self, *command, **options):
+        before, start = _cpu(), time.monotonic()
+        self.process = subprocess.Popen(
+            [str(c) for c in command], stdout=subprocess.PIPE, text=True, **options
+        )
+        self.peak = 0
+        watch = threading.Thread(target=self._watch)
+        watch.start()
+        self.output = self.process.communicate()[0]
+        watch.join()
+        self.seconds, self.cpu = time.monotonic() - start, _cpu() - before
+        if self.process.returncode not in (0, 1):
+            raise SystemExit(f"{command} ended with {self.process.returncode}")
+
+    def _watch(self) -> None:
+        while self.process.poll() is None:
+            self.peak = max(self.peak, _memory(self.process.pid))
+            time.sleep(0.5)
+
+
+def _cpu() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def _memory(pid: int) -> int:
+    """Megabytes of a process and its descendants; what they share is counted once."""
+    total, waiting = 0, [pid]
+    while waiting:
+        one = waiting.pop()
+        try:
+            for line in Path(f"/proc/{one}/smaps_rollup").read_text().splitlines():
+                if line.startswith("Pss:"):
+                    total += int(line.split()[1])
+            for task in os.listdir(f"/proc/{one}/task"):
+                children = Path(f"/proc/{one}/task/{task}/children").read_text()
+                waiting += map(int, children.split())
+        except OSError:
+            continue
+    return total // 1024
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks grader")
+    parser.add_argument("--students", type=int, default=40)
+    parser.add_argument("--no-stock", dest="stock", action="store_false")
+    parser.add_argument("--bare", type=Path, help=argparse.SUPPRESS)
+    arguments = sys.argv[1:] if sys.argv[1:2] != ["grader"] else sys.argv[2:]
+    options = parser.parse_args(arguments)
+    if options.bare:
+        return bare(options.bare)
+    with tempfile.TemporaryDirectory() as name:
+        _compare(Path(name), options.students, options.stock)
+
+
+def _compare(folder: Path, count: int, with_stock: bool) -> None:
+    from grader.course import Course
+    from grader.grade import current_sheet
+
+    handed_in, course = folder / "class", folder / "course"
+    handed_in.mkdir()
+    for student, notebook in submissions(count).items():
+        (handed_in / f"{student}.ipynb").write_text(nbformat.writes(notebook), "utf8")
+    grader = [sys.executable, "-m", "grader", "--course", course]
+    environment = dict(os.environ, OMP_NUM_THREADS="1")
+    here = {"cwd": ROOT, "env": environment}
+    Measured(*grader, "collect", "hw1", handed_in, **here)
+    current_sheet(Course(course), HW)  # as a release does it
+
+    command = [sys.executable, "-m", "benchmarks.bench_grader", "--bare", handed_in]
+    own = float(Measured(*command, **here).output.split()[-1])
+    first = Measured(*grader, "grade", "hw1", **here)
+    again = Measured(*grader, "grade", "hw1", **here)
+    marks = sorted((course / "grades.csv").read_text().splitlines())
+    (course / "gradebook.db").unlink()
+    lost = Measured(*grader, "grade", "hw1", **here)
+    cached = sorted((course / "grades.csv").read_text().splitlines())
+    assert cached == marks, "other marks from the cache"
+
+    print(f"\n{count} submissions of {HW}, {os.cpu_count()} processors\n")
+    print(f"{'':34}{'per min':>8}{'clock s':>9}{'CPU s each':>11}{'peak MB':>9}")
+    _row("bare: cells and tests alone", None, own * count, count, 0)
+    _row("grader grade", first.seconds, first.cpu, count, first.peak)
+    _row("  again, nothing changed", again.seconds, again.cpu, count, again.peak)
+    _row("  gradebook lost, from the cache", lost.seconds, lost.cpu, count, lost.peak)
+    if with_stock:
+        stock = _stock(folder / "stock", handed_in)
+        _row("nbgrader autograde, stock", stock.seconds, stock.cpu, count, stock.peak)
+        print(f"\nby the clock {stock.seconds / first.seconds:.1f} times faster")
+        rest = (stock.cpu / count - own) / (first.cpu / count - own)
+        print(f"CPU that is not the cells' and tests' own: {rest:.1f} times less")
+    print(f"that CPU, each: {1000 * (first.cpu / count - own):.0f} ms, start included")
+
+
+def _row(name: str, seconds, cpu: float, count: int, peak: int) -> None:
+    rate = f"{60 * count / seconds:8.1f}{seconds:9.1f}" if seconds else f"{'':17}"
+    print(f"{name:34}{rate}{cpu / count:11.2f}{peak or '':>9}", flush=True)
+
+
+def _stock(folder: Path, handed_in: Path) -> Measured:
+    """The same class by `nbgrader autograde`, with nbgrader's own settings."""
+    (folder / "source").mkdir(parents=True)
+    (folder / "nbgrader_config.py").write_text(STOCK.format(root=str(folder)))
+    shutil.copytree(ROOT / "solutions" / HW, folder / "source" / HW)
+    for path in handed_in.glob("*.ipynb"):
+        place = folder / "submitted" / path.stem / HW
+        place.mkdir(parents=True)
+        shutil.copy(path, place / f"{HW}.ipynb")
+    bin_ = Path(sys.executable).parent
+    environment = dict(
+        os.environ, OMP_NUM_THREADS="1", PATH=f"{bin_}:{os.environ['PATH']}"
+    )
+    environment["PYTHONPATH"] = str(ROOT)
+    options = {"cwd": folder, "env": environment, "stderr": subprocess.DEVNULL}
+    Measured(bin_ / "nbgrader", "generate_assignment", HW, **options)
+    return Measured(bin_ / "nbgrader", "autograde", HW, **options)
+
+
+if __name__ == "__main__":
+    main()
