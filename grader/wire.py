@@ -164,7 +164,7 @@ def _tensor_tree(value: torch.Tensor, chunks: list) -> list:
     if value.ndim > MAX_DIMS:
         raise TypeError(f"a tensor of {value.ndim} dimensions is not handed over")
     # strides cross as well, so that a view is a view on the other side
-    flat = value.contiguous().reshape(-1)
+    flat = value.clone(memory_format=torch.contiguous_format).reshape(-1)
     if flat.numel():
         chunks.append(flat.view(torch.uint8).numpy().tobytes())
     return ["tensor", NAMES[value.dtype], list(value.shape), list(value.stride())]
