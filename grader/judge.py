@@ -24,7 +24,8 @@ from IPython.core.inputtransformer2 import TransformerManager
 from nbformat import NotebookNode
 from nbformat.v4 import new_output
 
-from grader import banned, wire
+from byhand import banned
+from grader import wire
 from grader.proxy import Line
 from grader.sandbox import RoomProcess, Sandbox
 from grader.sheet import Sheet
@@ -184,10 +185,11 @@ class _Session:
         }.get(ended.why)
         if not words and why == "time":
             words = f"it took more than {self.limits.cell:g} s and could not be stopped"
-        if not words and ended.exit < 0 and ended.why == "":
-            words = f"signal {-ended.exit}"
-        elif not words and ended.why == "":
-            words = f"exit code {ended.exit}"
+        # let go of, but not by then to be killed: it was ending by itself
+        by_itself = ended.why == "" or (ended.why == "let go" and ended.exit != -9)
+        if not words and by_itself:
+            code = ended.exit
+            words = f"signal {-code}" if code < 0 else f"exit code {code}"
         return _Lost(f"The notebook's process ended here: {words or why}.")
 
     def _end(self):
