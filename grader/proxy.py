@@ -7,8 +7,8 @@ import time
 from torch import Tensor
 
 from byhand import data
+from byhand.banned import NotAllowed
 from grader import wire
-from grader.banned import NotAllowed
 
 # what a student's code may raise in a test, as itself; all else is a RuntimeError
 KNOWN = {

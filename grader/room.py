@@ -25,7 +25,8 @@ from IPython.core.displaypub import DisplayPublisher
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.core.pylabtools import select_figure_formats
 
-from grader import banned, wire
+from byhand import banned
+from grader import wire
 
 MAX_TEXT = 20_000  # characters of one output
 MAX_OUTPUTS = 50  # of one cell
