@@ -155,12 +155,18 @@ def _bubblewrap() -> list[str]:
     python = {Path(p).resolve() for p in (sys.prefix, sys.base_prefix)}
     bound = {p for p in python if not p.is_relative_to("/usr")}
     bound |= {ROOT / "byhand", ROOT / "grader", *_data()}
+    command += ["--tmpfs", "/tmp"]
     parents = {parent for path in bound for parent in path.parents}
-    for path in sorted(parents - {Path("/"), Path("/usr")}):
+    for path in sorted(parents - {Path("/"), Path("/usr"), Path("/tmp")}):
         command += ["--perms", "0755", "--dir", str(path)]
-    for path in sorted(bound):
+    inside = {path for path in bound if path.is_relative_to(ROOT)}
+    for path in sorted(bound - inside):
         command += ["--ro-bind", str(path), str(path)]
-    command += ["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp"]
+    command += ["--tmpfs", str(ROOT)]  # should it lie in a folder bound above
+    for path in sorted(inside):
+        command += ["--ro-bind", str(path), str(path)]
+    command += ["--proc", "/proc", "--dev", "/dev"]
+    command += ["--remount-ro", str(ROOT), "--remount-ro", "/dev", "--remount-ro", "/"]
     command += ["--hostname", "room", "--chdir", str(ROOT), "--"]
     return command
 

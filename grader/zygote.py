@@ -23,6 +23,8 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from grader import seccomp
+
 WARM = (
     *("torch", "torch.nn.functional", "torch.optim", "torchvision", "numpy"),
     *("matplotlib.pyplot", "matplotlib_inline.backend_inline", "IPython"),
@@ -32,7 +34,7 @@ NOBODY = 65534
 LIBC = ctypes.CDLL(None, use_errno=True)
 CLONE_NEWNS, CLONE_NEWUTS, CLONE_NEWIPC = 0x20000, 0x4000000, 0x8000000
 CLONE_NEWUSER, CLONE_NEWPID, CLONE_NEWNET = 0x10000000, 0x20000000, 0x40000000
-MS_NOSUID, MS_NODEV, MS_REC, MS_PRIVATE = 2, 4, 0x4000, 0x40000
+MS_RDONLY, MS_NOSUID, MS_NODEV, MS_REC, MS_PRIVATE = 1, 2, 4, 0x4000, 0x40000
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS = 1, 4, 24, 38
 
 
@@ -211,11 +213,19 @@ def _become_room(fd: int, seed: int, limits: Limits, apart: bool) -> None:
     """From here on this process is the student's."""
     LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if apart:
+        # mounts of its own: the keeper needs its /proc to see what the room uses
+        _check(LIBC.unshare(CLONE_NEWNS), "new mounts")
         _mount(None, "/", None, MS_REC | MS_PRIVATE)
         _mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV)
+        # inside one more namespace it would have all capabilities again
+        Path("/proc/sys/user/max_user_namespaces").write_text("0")
         for folder in ("/tmp", "/dev/shm"):
             size = f"size={limits.files}m,mode=1777,nr_inodes=20000"
             _mount("tmpfs", folder, "tmpfs", MS_NOSUID | MS_NODEV, size)
+        # terminals are shared by all rooms of a zygote
+        _mount("tmpfs", "/dev/pts", "tmpfs", MS_NOSUID | MS_NODEV | MS_RDONLY)
+    with contextlib.suppress(OSError):  # if memory runs out, rooms go first
+        Path("/proc/self/oom_score_adj").write_text("1000")
     os.chdir("/tmp")
     os.environ["HOME"] = "/tmp"
     null = os.open("/dev/null", os.O_RDWR)
@@ -230,6 +240,7 @@ def _become_room(fd: int, seed: int, limits: Limits, apart: bool) -> None:
     _limit(resource.RLIMIT_CPU, int(limits.total) + 5)
     _limit(resource.RLIMIT_DATA, _data_size() + limits.memory * 1_000_000)
     _drop_capabilities()
+    seccomp.refuse()
     LIBC.prctl(PR_SET_DUMPABLE, 1)
     from grader.room import Room
 
