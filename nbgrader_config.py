@@ -24,8 +24,13 @@ c.CourseDirectory.release_directory = "assignments"
 c.CourseDirectory.submitted_directory = str(COURSE / "submitted")
 c.CourseDirectory.autograded_directory = str(COURSE / "autograded")
 c.CourseDirectory.feedback_directory = str(COURSE / "feedback")
-# several graders may write at once: wait for the file up to a minute
-c.CourseDirectory.db_url = f"sqlite:///{COURSE / 'gradebook.db'}?timeout=60"
+# The gradebook is a file in the course folder, or a database on a PostgreSQL server
+# (pip install 'psycopg[binary]'), one for each course folder:
+# BYHAND_GRADEBOOK=postgresql+psycopg://user:password@host/database
+c.CourseDirectory.db_url = os.environ.get("BYHAND_GRADEBOOK") or (
+    # several graders may write at once: wait for the file up to a minute
+    f"sqlite:///{COURSE / 'gradebook.db'}?timeout=60"
+)
 
 # Students' code runs in a sandbox, and the tests outside it (grader/README.md).
 c.Autograde.sanitize_preprocessors = [

@@ -14,9 +14,11 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 from rich.table import Table
+from sqlalchemy.exc import SQLAlchemyError
 
 from grader.collect import Outcome, collect
 from grader.course import Course, CourseError
+from grader.exchange import collect_exchange
 from grader.grade import export, grade, results
 from grader.release import release
 from grader.sandbox import SandboxError
@@ -25,12 +27,21 @@ from grader.sandbox import SandboxError
 def main(argv: list[str] | None = None) -> int:
     """Run one command; exit status 1 if any submission needs a look, 2 for misuse."""
     options = _parser().parse_args(argv)
+    sys.stdout.reconfigure(errors="backslashreplace")  # for names that are no text
+    course = None
     try:
         course = Course(options.course)
         return options.run(course, options)
     except (CourseError, SandboxError) as error:
-        print(error, file=sys.stderr)
-        return 2
+        words = str(error)
+    except SQLAlchemyError as error:
+        words = str(course.no_gradebook(error))
+    except OSError as error:
+        words = f"{error}.\nWhat is done stays. Mend that, and run the same command: it goes on."
+    except KeyboardInterrupt:
+        words = "Stopped. What is done stays: the same command goes on from there."
+    print(words, file=sys.stderr)
+    return 2
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -53,8 +64,12 @@ def _parser() -> argparse.ArgumentParser:
     verb = verbs.add_parser("collect", help="take in a folder of submissions")
     verb.add_argument("homework", help="e.g. hw1")
     verb.add_argument(
-        "source", type=_path, help="holds ada/…, ada.ipynb or ada.zip for each student"
+        "source",
+        type=_path,
+        nargs="?",
+        help="holds ada/…, ada.ipynb or ada.zip for each student",
     )
+    _exchange(verb)
     verb.set_defaults(run=_collect)
 
     verb = verbs.add_parser(
@@ -64,6 +79,7 @@ def _parser() -> argparse.ArgumentParser:
     verb.add_argument(
         "--from", dest="source", type=_path, help="collect this folder first"
     )
+    _exchange(verb)
     verb.add_argument("--jobs", type=int, help="how many at a time (default: all CPUs)")
     verb.add_argument("--force", action="store_true", help="grade everything anew")
     verb.add_argument(
@@ -86,6 +102,16 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _exchange(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument(
+        "--from-exchange",
+        dest="exchange",
+        type=_path,
+        metavar="FOLDER",
+        help="collect from nbgrader's exchange (/usr/local/share/nbgrader/exchange)",
+    )
+
+
 def _path(text: str) -> Path:
     return Path(text).expanduser()  # not every shell does that after a `=`
 
@@ -98,8 +124,14 @@ def _release(course: Course, options) -> int:
 
 def _collect(course: Course, options) -> int:
     homework = course.check(options.homework)
+    if bool(options.source) == bool(options.exchange):
+        raise CourseError("Say where from: a folder, or --from-exchange FOLDER.")
     failed = 0
-    for outcome in collect(course, homework, options.source):
+    if options.source:
+        outcomes = collect(course, homework, options.source)
+    else:
+        outcomes = collect_exchange(course, homework, options.exchange)
+    for outcome in outcomes:
         failed += _show(outcome)
     if failed:
         print(f"{failed} not collected: see above.", file=sys.stderr)
@@ -110,7 +142,8 @@ def _grade(course: Course, options) -> int:
     homework = course.check(options.homework)
     if (options.engine == "dask") != bool(options.scheduler):
         raise CourseError("--engine dask goes with --scheduler tcp://host:port.")
-    status = _collect(course, options) if options.source else 0
+    anew = options.source or options.exchange
+    status = _collect(course, options) if anew else 0
     students = course.students(homework)
     if not students:
         raise CourseError(
@@ -138,8 +171,8 @@ def _grade(course: Course, options) -> int:
     print(f"Feedback: {course.folder / 'feedback'}/*/{homework}/{homework}.html")
     if failed:
         print(
-            f"{failed} NOT GRADED (0 points for now, see above): mend and grade again, "
-            "or mark them in the formgrader.",
+            f"{failed} NOT GRADED, or without feedback (see above): mend and grade "
+            "again, or mark them in the formgrader.",
             file=sys.stderr,
         )
     return 1 if failed else status

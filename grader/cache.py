@@ -6,11 +6,11 @@ import os
 import sys
 from functools import cache
 from importlib.metadata import version
-from pathlib import Path
 
 from nbformat import NotebookNode
 
 from grader.course import ROOT, Course
+from grader.files import write
 from grader.sheet import Sheet
 
 
@@ -47,20 +47,6 @@ class Cache:
 
     def put(self, key: str, verdict: dict) -> None:
         write(self.folder / f"{key}.json", json.dumps(verdict))
-
-
-def write(path: Path, text: str) -> None:
-    """Write a file so that it is there in full, or as it was before."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with open(part, "w", encoding="utf8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 @cache

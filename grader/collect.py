@@ -1,16 +1,17 @@
 """Take a folder of submissions into the course. What was handed in is never changed."""
 
-import re
+import os
 import stat
 import zipfile
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from grader.course import Course, CourseError
+from grader import files
+from grader.course import STUDENT, Course, CourseError
+from grader.files import Refused
 
-STUDENT = re.compile(r"[A-Za-z0-9][\w.@-]{0,127}")
-MAX_BYTES = 50_000_000  # a notebook larger than that has outputs to be cleared
+MAX_FILES = 10_000  # in one student's folder
 STAMP = "%Y-%m-%d %H:%M:%S UTC"  # as nbgrader writes timestamp.txt
 
 
@@ -23,8 +24,14 @@ class Outcome:
     words: str
 
 
-class Refused(Exception):
-    """A submission that cannot be taken in; the message says why."""
+@dataclass
+class Found:
+    """A submitted notebook: its bytes, when it was written (UTC), its owner, a remark."""
+
+    content: bytes
+    time: datetime
+    owner: int | None = None
+    note: str = ""
 
 
 def collect(course: Course, homework: str, source: Path) -> list[Outcome]:
@@ -42,21 +49,20 @@ def collect(course: Course, homework: str, source: Path) -> list[Outcome]:
         raise CourseError(f"The folder {source} is empty.")
     names = [_student(path, homework) for path in entries]
     outcomes = []
-    for path, student in zip(entries, names, strict=True):
-        try:
-            if not STUDENT.fullmatch(student):
-                raise Refused(
-                    "this is no student's name: use letters, digits and . _ - @ only"
-                )
-            if names.count(student) > 1:
-                same = [p.name for p in entries if _student(p, homework) == student]
-                raise Refused(f"handed in several times ({', '.join(same)}): keep one")
-            content, time, note = _read(path, homework)
-            words = _store(course, homework, student, content, time)
-            outcomes.append(Outcome(student, True, f"{words}{note}"))
-        except (Refused, OSError, zipfile.BadZipFile, RuntimeError) as error:
-            outcomes.append(Outcome(student, False, f"NOT COLLECTED: {error}"))
+    with course.alone():
+        for path, student in zip(entries, names, strict=True):
+            same = [p.name for p in entries if _student(p, homework) == student]
+            try:
+                found = _read(path, student, homework, same)
+            except ERRORS as error:
+                outcomes.append(refuse(course, homework, student, path, error))
+            else:
+                outcomes.append(store(course, homework, student, found))
     return outcomes
+
+
+# what a submission can do to whoever reads it (an archive: all of it)
+ERRORS = (Refused, OSError, zipfile.BadZipFile, RuntimeError, NotImplementedError)
 
 
 def _student(path: Path, homework: str) -> str:
@@ -65,34 +71,75 @@ def _student(path: Path, homework: str) -> str:
     return path.name.removesuffix(path.suffix).removesuffix(f"_{homework}")
 
 
-def _read(path: Path, homework: str) -> tuple[bytes, datetime, str]:
-    """The submitted notebook's bytes, when it was written, and a remark."""
-    # links are not followed: one could point at the solutions
+def _read(path: Path, student: str, homework: str, same: list[str]) -> Found:
+    """The submitted notebook."""
+    check_name(student)
+    if len(same) > 1:
+        raise Refused(f"handed in several times ({', '.join(same)}): keep one")
     if path.is_symlink():
         raise Refused("it is a link: put the file itself there")
     if path.is_dir():
-        found = [p for p in path.rglob("*.ipynb") if not p.is_symlink() and p.is_file()]
-        chosen = _choose(found, homework)
-        size, time = chosen.stat().st_size, chosen.stat().st_mtime
-        return _limited(chosen.read_bytes, size), *_when(time, chosen, homework)
+        number = files.open_folder(path)
+        try:
+            return read_folder(number, homework)
+        finally:
+            os.close(number)
     if path.suffix == ".ipynb":
-        size, time = path.stat().st_size, path.stat().st_mtime
-        return _limited(path.read_bytes, size), datetime.fromtimestamp(time, UTC), ""
+        content, about = files.read(path)
+        return Found(content, datetime.fromtimestamp(about.st_mtime, UTC))
     if path.suffix == ".zip":
-        with zipfile.ZipFile(path) as archive:
-            members = {
-                Path(m.filename): m
-                for m in archive.infolist()
-                if m.filename.endswith(".ipynb")
-                and "__MACOSX" not in m.filename
-                and not stat.S_ISLNK(m.external_attr >> 16)
-            }
-            chosen = _choose(list(members), homework)
-            member = members[chosen]
-            content = _limited(lambda: archive.read(member), member.file_size)
-        time = datetime(*member.date_time, tzinfo=UTC).timestamp()
-        return content, *_when(time, chosen, homework)
+        return _read_archive(path, homework)
     raise Refused("expected a folder, a notebook (.ipynb) or an archive (.zip)")
+
+
+def check_name(student: str) -> None:
+    if not STUDENT.fullmatch(student):
+        raise Refused("this is no student's name: use letters, digits and . _ - @ only")
+
+
+def read_folder(number: int, homework: str) -> Found:
+    """The notebook in an open folder, at any depth; links are not followed."""
+
+    def stop(error: OSError):
+        raise error
+
+    found, seen = [], 0
+    for top, _, names, here in os.fwalk(
+        ".", dir_fd=number, follow_symlinks=False, onerror=stop
+    ):
+        seen += len(names)
+        if seen > MAX_FILES:
+            raise Refused(f"there are more than {MAX_FILES:,} files in it")
+        for name in names:
+            if name.endswith(".ipynb"):
+                kind = os.stat(name, dir_fd=here, follow_symlinks=False).st_mode
+                found += [Path(top, name)] if stat.S_ISREG(kind) else []
+    chosen = _choose(found, homework)
+    content, about = files.read(chosen, number)
+    time = datetime.fromtimestamp(about.st_mtime, UTC)
+    return Found(content, time, about.st_uid, _renamed(chosen, homework))
+
+
+def _read_archive(path: Path, homework: str) -> Found:
+    with zipfile.ZipFile(path) as archive:
+        members = {
+            Path(m.filename): m
+            for m in archive.infolist()
+            if m.filename.endswith(".ipynb")
+            and "__MACOSX" not in m.filename
+            and not stat.S_ISLNK(m.external_attr >> 16)
+        }
+        chosen = _choose(list(members), homework)
+        member = members[chosen]
+        files.check_size(member.file_size)
+        with archive.open(member) as file:  # the size that it says may be a lie
+            content = file.read(files.MAX_BYTES + 1)
+        files.check_size(len(content))
+    try:
+        time = datetime(*member.date_time, tzinfo=UTC)
+    except ValueError:
+        time = datetime.fromtimestamp(path.stat().st_mtime, UTC)
+    return Found(content, time, None, _renamed(chosen, homework))
 
 
 def _choose(found: list[Path], homework: str) -> Path:
@@ -103,41 +150,53 @@ def _choose(found: list[Path], homework: str) -> Path:
         if len(candidates) == 1:
             return candidates[0]
         if candidates:
-            names = ", ".join(sorted(str(p.name) for p in candidates))
+            names = ", ".join(sorted(str(p.name) for p in candidates[:5]))
             raise Refused(f"several notebooks ({names}): keep {homework}.ipynb")
     raise Refused("there is no notebook in it")
 
 
-def _limited(read, size: int) -> bytes:
-    if size > MAX_BYTES:
-        raise Refused(
-            f"the notebook has {size / 1e6:.0f} MB: its outputs are too large"
-        )
-    return read()
+def _renamed(chosen: Path, homework: str) -> str:
+    return "" if chosen.stem == homework else f" (it was named {chosen.name})"
 
 
-def _when(time: float, chosen: Path, homework: str) -> tuple[datetime, str]:
-    note = "" if chosen.stem == homework else f" (it was named {chosen.name})"
-    return datetime.fromtimestamp(time, UTC), note
-
-
-def _store(
-    course: Course, homework: str, student: str, content: bytes, time: datetime
-) -> str:
+def store(course: Course, homework: str, student: str, found: Found) -> Outcome:
+    """Put a submission in its place; it is there in full, or the earlier one is."""
     path = course.notebook("submitted", student, homework)
     words = "collected"
-    if path.exists():
-        if path.read_bytes() == content:
-            return "unchanged"
-        now = datetime.now(UTC).strftime("%Y-%m-%dT%H-%M-%S.%f")
-        kept = course.folder / "earlier" / student / homework / now
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        path.parent.rename(kept)
-        words = f"replaced; the earlier one is kept in {kept}"
-    path.parent.mkdir(parents=True)
-    (path.parent / "timestamp.txt").write_text(f"{time:{STAMP}}\n")
-    # complete or not there at all, whenever this is interrupted
-    part = path.with_suffix(".part")
-    part.write_bytes(content)
-    part.rename(path)
-    return words
+    if path.is_file():
+        if path.read_bytes() == found.content:
+            return Outcome(student, True, f"unchanged{found.note}")
+        words = "replaced; the earlier one is kept in {}"
+    with files.scratch(course.folder) as part:
+        new = part / homework
+        files.write(new / path.name, found.content)
+        files.write(new / "timestamp.txt", f"{found.time:{STAMP}}\n")
+        if path.parent.exists():
+            now = datetime.now(UTC).strftime("%Y-%m-%dT%H-%M-%S.%f")
+            kept = course.folder / "earlier" / student / homework / now
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            path.parent.rename(kept)
+            words = words.format(kept)
+        path.parent.parent.mkdir(parents=True, exist_ok=True)
+        new.rename(path.parent)
+    return Outcome(student, True, f"{words}{found.note}")
+
+
+def refuse(
+    course: Course, homework: str, student: str, path: Path, error: Exception
+) -> Outcome:
+    """Note why a submission was not taken in: a zero that can be seen, not a gap."""
+    reason = str(error)
+    if isinstance(error, OSError):
+        reason = error.strerror or str(error)
+    place = course.notebook("submitted", student, homework).parent
+    submission = path.is_dir() or path.suffix in (".ipynb", ".zip")
+    if submission and STUDENT.fullmatch(student) and not _anything(place):
+        files.write(place / course.REFUSED, f"{reason}\n")
+    elif _anything(place):
+        reason += "; what was collected before still counts"
+    return Outcome(student, False, f"NOT COLLECTED: {reason}")
+
+
+def _anything(place: Path) -> bool:
+    return any(place.glob("*.ipynb"))

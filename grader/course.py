@@ -1,18 +1,26 @@
 """The course: where its files lie, and nbgrader's converters set up to work on them."""
 
+import contextlib
+import fcntl
 import logging
 import os
 import re
+import shutil
 import warnings
+from datetime import datetime
 from pathlib import Path
 
 from nbgrader.api import Gradebook
 from nbgrader.coursedir import CourseDirectory
-from nbgrader.utils import capture_log
-from sqlalchemy.exc import SAWarning
+from nbgrader.utils import capture_log, parse_utc
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import SAWarning, SQLAlchemyError
 from traitlets.config.loader import Config, PyFileConfigLoader
 
+from grader import files
+
 ROOT = Path(__file__).resolve().parent.parent
+STUDENT = re.compile(r"[A-Za-z0-9][\w.@-]{0,127}")
 # nbgrader's own sessions cause these; they concern nobody who grades
 warnings.filterwarnings("ignore", category=SAWarning, module="nbgrader")
 
@@ -24,10 +32,14 @@ class CourseError(Exception):
 class Course:
     """The repository with its private course folder.
 
+    Files of unfinished work there begin with a dot, and are removed by the next run.
+
     Args:
         folder: the course folder, made if need be, readable by its owner only.
             Default: what `nbgrader_config.py` says.
     """
+
+    REFUSED = "not_collected.txt"  # in place of a notebook: why there is none
 
     def __init__(self, folder: Path | None = None):
         self.config = _load_config(folder)
@@ -55,12 +67,62 @@ class Course:
         return self.folder / step / student / homework / f"{homework}.ipynb"
 
     def students(self, homework: str) -> list[str]:
-        """Everyone with a submission."""
-        found = self.folder.glob(f"submitted/*/{homework}/{homework}.ipynb")
-        return sorted(path.parts[-3] for path in found)
+        """Everyone who has handed in something, be it readable or not."""
+        found = self.folder.glob(f"submitted/*/{homework}")
+        return sorted(path.parts[-2] for path in found)
+
+    def submitted(self, student: str, homework: str) -> tuple[datetime | None, str]:
+        """When a submission was handed in (UTC), as its timestamp.txt says; a remark."""
+        path = self.notebook("submitted", student, homework)
+        try:
+            content, _ = files.read(path.with_name("timestamp.txt"))
+            return parse_utc(content.decode("ascii").strip()), ""
+        except FileNotFoundError:
+            return None, ""
+        except (files.Refused, OSError, ValueError, OverflowError, TypeError):
+            return None, "timestamp.txt holds no time: not counted as late"
 
     def gradebook(self) -> Gradebook:
-        return Gradebook(self.nbgrader.db_url, self.nbgrader.course_id)
+        """The marks: in a file of the course folder, or on a server.
+
+        Raises:
+            CourseError: it cannot be opened.
+        """
+        try:
+            return Gradebook(self.nbgrader.db_url, self.nbgrader.course_id)
+        except (SQLAlchemyError, ImportError) as error:
+            raise self.no_gradebook(error) from None
+
+    def no_gradebook(self, error: Exception) -> CourseError:
+        """What to say when the database fails."""
+        try:
+            place = make_url(self.nbgrader.db_url).render_as_string()  # no password
+        except SQLAlchemyError:
+            place = "what BYHAND_GRADEBOOK says"
+        reason = str(getattr(error, "orig", None) or error).strip()
+        return CourseError(
+            f"The gradebook, {place}, cannot be used:\n{reason}\n"
+            "All that was recorded is kept. When the database works again, run the "
+            "same command: it goes on from there."
+        )
+
+    @contextlib.contextmanager
+    def alone(self):
+        """One run at a time changes the course; what a killed one left is removed."""
+        with open(self.folder / ".lock", "w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                raise CourseError(
+                    f"Another run is at work in {self.folder}: wait until it is done."
+                ) from None
+            for path in self.folder.glob(".unfinished-*"):
+                shutil.rmtree(path, ignore_errors=True)
+            for pattern in ("verdicts/*/.*.part", "*/*/*/.*.part"):
+                for path in self.folder.glob(pattern):
+                    if not Path("/proc", path.suffixes[-2][1:]).exists():
+                        path.unlink(missing_ok=True)
+            yield
 
     def convert(self, converter: type, homework: str, student: str = ".") -> str | None:
         """Run one of nbgrader's converters on one student; what went wrong, or None."""

@@ -1,20 +1,32 @@
 """Where submissions are judged: processes of this machine, or a Dask cluster.
 
-An engine has two methods: ``start(name, function, *args)`` and ``results()``, which
-yields ``(name, result or exception)`` as they come, until nothing is left.
+An engine has three methods: ``judge(student, *args)`` and ``feedback(student, *args)``
+start something, and ``results()`` yields ``(step, student, result or exception)`` as
+they come, until nothing is left. Feedback is written on this machine.
 """
 
 import os
-from collections.abc import Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
+from queue import Empty, SimpleQueue
+from typing import NamedTuple
 
+from grader import remote
 from grader.course import CourseError
-from grader.remote import call, call_anywhere, prepare
 from grader.sandbox import Sandbox, SandboxError
 
 RETRIES = 1  # for a submission whose worker has died
+PATIENCE = 60  # seconds to wait for a cluster that has lost all its workers
+
+
+class Task(NamedTuple):
+    step: str
+    student: str
+    function: Callable
+    args: tuple
+    tried: int = 0
 
 
 def processors() -> int:
@@ -28,60 +40,79 @@ class Local:
     Args:
         jobs: how many at a time.
         walls: whether students' code is kept in a sandbox.
+        judging: whether there is anything to judge; otherwise only feedback.
     """
 
-    def __init__(self, jobs: int | None = None, walls: bool = True):
+    def __init__(
+        self, jobs: int | None = None, walls: bool = True, judging: bool = True
+    ):
         self.jobs = max(1, jobs or processors())
-        self.sandbox = Sandbox(walls)  # imports while the workers' parent does, too
+        # it imports while the workers' parent does, too
+        self.sandbox = Sandbox(walls) if judging else None
         self.context = get_context("forkserver")
-        self.context.set_forkserver_preload(["grader.worker"])
+        preload = ["grader.feedback"] + ["grader.worker"] * judging
+        self.context.set_forkserver_preload(preload)
         self.pools = [self._pool() for _ in range(self.jobs)]
-        self.waiting: list[tuple] = []
-        self.running: dict[Future, tuple] = {}
-        self.ready = False
+        self.waiting: list[Task] = []
+        self.running: dict[Future, tuple[Task, int]] = {}
+        self.done: SimpleQueue[Future] = SimpleQueue()
+        self.ready = not judging
 
     def _pool(self) -> ProcessPoolExecutor:
         # a pool for each worker: when one dies, the others go on
+        box = self.sandbox
         return ProcessPoolExecutor(
             1,
             mp_context=self.context,
-            initializer=prepare,
-            initargs=(self.sandbox.control, self.sandbox.walls),
+            initializer=remote.prepare,
+            initargs=(box.control, box.walls) if box else (None, True),
         )
 
-    def start(self, name: str, function: str, *args, tried: int = 0) -> None:
-        """Have a function of `grader.worker` called; its result will carry the name."""
-        self.waiting.append((name, function, args, tried))
+    def judge(self, student: str, *args) -> None:
+        """Have a submission judged: the arguments of `worker.judge_submission`."""
+        task = ("judge_submission", *args)
+        self.waiting.append(Task("judge", student, remote.call, task))
 
-    def results(self) -> Iterator[tuple[str, object]]:
-        """Results and exceptions, as they come; new work may be started meanwhile."""
+    def feedback(self, student: str, *args) -> None:
+        """Have a page of feedback written: the arguments of `remote.make_feedback`."""
+        # first of all: what is judged is to be done with
+        self.waiting.insert(0, Task("feedback", student, remote.make_feedback, args))
+
+    def results(self) -> Iterator[tuple[str, str, object]]:
+        """Results and exceptions, as they come; more may be started meanwhile."""
         if not self.ready:
             self.sandbox.ready()
             self.ready = True
         while self.waiting or self.running:
-            busy = {task[-1] for task in self.running.values()}
+            busy = {place for _, place in self.running.values()}
             for place in range(self.jobs):
                 if place not in busy and self.waiting:
                     self._submit(place, self.waiting.pop(0))
-            done, _ = wait(self.running, return_when=FIRST_COMPLETED)
-            for future in done:
-                name, function, args, tried, place = self.running.pop(future)
-                error = future.exception()
-                if isinstance(error, BrokenProcessPool):
-                    self.pools[place].shutdown(wait=False)
-                    self.pools[place] = self._pool()
-                    if tried < RETRIES:
-                        self.start(name, function, *args, tried=tried + 1)
-                        continue
-                    error = RuntimeError("the grader's own process ended on it")
-                if isinstance(error, SandboxError):
-                    raise error
-                yield name, error or future.result()
+            future = self.done.get()
+            task, place = self.running.pop(future)
+            error = future.exception()
+            if isinstance(error, BrokenProcessPool):
+                self._renew(place)
+                if task.tried < RETRIES:
+                    self.waiting.append(task._replace(tried=task.tried + 1))
+                    continue
+                error = RuntimeError("the grader's own process ended on it")
+            if isinstance(error, SandboxError):
+                raise error
+            yield task.step, task.student, error or future.result()
 
-    def _submit(self, place: int, task: tuple) -> None:
-        name, function, args, tried = task
-        future = self.pools[place].submit(call, function, *args)
-        self.running[future] = (name, function, args, tried, place)
+    def _submit(self, place: int, task: Task) -> None:
+        try:
+            future = self.pools[place].submit(task.function, *task.args)
+        except BrokenProcessPool:  # it was killed while it had nothing to do
+            self._renew(place)
+            future = self.pools[place].submit(task.function, *task.args)
+        self.running[future] = (task, place)
+        future.add_done_callback(self.done.put)
+
+    def _renew(self, place: int) -> None:
+        self.pools[place].shutdown(wait=False)
+        self.pools[place] = self._pool()
 
     def close(self) -> None:
         for pool in self.pools:
@@ -89,7 +120,8 @@ class Local:
         for pool in self.pools:
             for process in list((pool._processes or {}).values()):
                 process.kill()
-        self.sandbox.close()
+        if self.sandbox:
+            self.sandbox.close()
 
     def __enter__(self):
         return self
@@ -99,7 +131,7 @@ class Local:
 
 
 class Dask:
-    """A Dask cluster, each of whose workers runs one thread.
+    """A Dask cluster, each of whose workers judges one submission at a time.
 
     Args:
         scheduler: its address, e.g. ``tcp://10.0.0.1:8786``.
@@ -122,35 +154,60 @@ class Dask:
             raise CourseError(
                 f"No Dask scheduler answers at {scheduler}: {error}"
             ) from None
-        self.walls = walls
-        self.futures: dict = {}
-        self.finished: list[tuple] = []
-        self.jobs = max(1, len(self.client.scheduler_info()["workers"]))
-
-    def start(self, name: str, function: str, *args) -> None:
-        if function == "make_feedback":  # that needs the course folder, which is here
-            self.finished.append((name, call(function, *args)))
-            return
-        future = self.client.submit(
-            call_anywhere, self.walls, function, *args, pure=False, retries=2
+        self.scheduler, self.walls = scheduler, walls
+        self.tasks: dict = {}  # by future: step, student
+        self.done: SimpleQueue = SimpleQueue()
+        context = get_context("forkserver")
+        context.set_forkserver_preload(["grader.feedback"])
+        self.pages = ProcessPoolExecutor(
+            *(processors(), context),
+            initializer=remote.prepare,
+            initargs=(None, True),
         )
-        self.futures[future] = name
 
-    def results(self) -> Iterator[tuple[str, object]]:
-        from distributed import as_completed
+    def judge(self, student: str, *args) -> None:
+        task = (self.walls, "judge_submission", *args)
+        future = self.client.submit(remote.call_anywhere, *task, pure=False)
+        self._wait_for(future, "judge", student)
 
-        while self.futures or self.finished:
-            yield from self._finished()
-            for future in as_completed(list(self.futures)):
-                name, error = self.futures.pop(future), future.exception()
-                yield name, error or future.result()
-                yield from self._finished()
+    def feedback(self, student: str, *args) -> None:
+        future = self.pages.submit(remote.make_feedback, *args)
+        self._wait_for(future, "feedback", student)
 
-    def _finished(self) -> Iterator[tuple[str, object]]:
-        while self.finished:
-            yield self.finished.pop(0)
+    def _wait_for(self, future, *name: str) -> None:
+        self.tasks[future] = name
+        future.add_done_callback(self.done.put)
+
+    def results(self) -> Iterator[tuple[str, str, object]]:
+        while self.tasks:
+            try:
+                future = self.done.get(timeout=PATIENCE)
+            except Empty:
+                if self._workers():
+                    continue
+                raise self._lost("has no workers") from None
+            step, student = self.tasks.pop(future)
+            if future.cancelled():
+                raise self._lost("has gone")
+            error = future.exception()
+            if isinstance(error, SandboxError):
+                raise error
+            yield step, student, error or future.result()
+
+    def _workers(self) -> int:
+        try:
+            return len(self.client.scheduler_info()["workers"])
+        except (OSError, KeyError):
+            return 0
+
+    def _lost(self, what: str) -> CourseError:
+        return CourseError(
+            f"The Dask cluster at {self.scheduler} {what}. What is recorded stays: run "
+            "the same command again when it is back."
+        )
 
     def close(self) -> None:
+        self.pages.shutdown(wait=False, cancel_futures=True)
         self.client.close()
 
     def __enter__(self):

@@ -9,6 +9,7 @@ from nbgrader.converters import GenerateFeedback
 from nbgrader.preprocessors import ClearHiddenTests
 from traitlets import Bool
 
+from grader import files
 from grader.course import Course
 
 
@@ -29,7 +30,19 @@ class HideTests(ClearHiddenTests):
 
 def write_feedback(course: Course, homework: str, student: str) -> str | None:
     """Write the page that a student gets back; what went wrong, or None."""
-    return course.convert(GenerateFeedback, homework, student)
+    place = course.nbgrader.feedback_directory
+    with files.scratch(course.folder) as part:  # an earlier page stays until then
+        course.nbgrader.feedback_directory = str(part)
+        try:
+            error = course.convert(GenerateFeedback, homework, student)
+        finally:
+            course.nbgrader.feedback_directory = place
+        for path in [] if error else part.rglob("*"):
+            if path.is_file():
+                new = Path(place, path.relative_to(part))
+                new.parent.mkdir(parents=True, exist_ok=True)
+                path.replace(new)
+    return error
 
 
 def explain(notebook: NotebookNode, notes: list[str]) -> None:

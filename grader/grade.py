@@ -1,17 +1,16 @@
 """Grade a homework: judge what is new, record the marks, write feedback."""
 
-import contextlib
-import fcntl
 import hashlib
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 import nbformat
 from nbgrader.plugins import CsvExportPlugin
 
-from grader import ledger, repair, sheet
-from grader.cache import Cache, write
-from grader.collect import Outcome
+from grader import files, ledger, repair, sheet
+from grader.cache import Cache
+from grader.collect import Outcome, check_name
 from grader.course import ROOT, Course, CourseError
 from grader.engine import Dask, Local, processors
 from grader.feedback import explain, write_failure
@@ -38,15 +37,17 @@ def grade(
         walls: whether students' code is kept in a sandbox.
         scheduler: address of a Dask cluster to judge on.
     """
-    with _only_run(course):
+    with course.alone():
         yield from _Run(course, homework, walls).outcomes(jobs, force, scheduler)
 
 
 def export(course: Course) -> Path:
     """Write the marks of all homeworks to grades.csv in the course folder."""
     path = course.folder / "grades.csv"
-    with course.gradebook() as gradebook:
-        CsvExportPlugin(to=str(path)).export(gradebook)
+    with course.alone(), files.scratch(course.folder) as part:
+        with course.gradebook() as gradebook:
+            CsvExportPlugin(to=str(part / path.name)).export(gradebook)
+        (part / path.name).replace(path)
     return path
 
 
@@ -68,15 +69,16 @@ def current_sheet(course: Course, homework: str) -> sheet.Sheet:
     """The homework's sheet; its tests are noted in the gradebook if they are new."""
     source = ROOT / "solutions" / homework / f"{homework}.ipynb"
     mark = course.folder / "verdicts" / homework / "registered"
-    now = hashlib.sha256(source.read_bytes()).hexdigest()
+    gradebook = course.nbgrader.db_url.encode()
+    now = hashlib.sha256(source.read_bytes() + gradebook).hexdigest()
     before = mark.read_text() if mark.exists() else ""
     try:
         if before == now:
             return sheet.load(course, homework)
     except CourseError:
-        pass  # another gradebook than before
+        pass  # it is empty, or another than before
     register(course, homework)
-    write(mark, now)
+    files.write(mark, now)
     return sheet.load(course, homework)
 
 
@@ -87,72 +89,89 @@ class _Run:
         self.course, self.homework, self.walls = course, homework, walls
         self.sheet = current_sheet(course, homework)
         self.cache = Cache(course, self.sheet, walls)
-        self.students = course.students(homework)
         self.notes: dict[str, list[str]] = {}
+        self.times: dict[str, datetime | None] = {}
+        self.points: dict[str, tuple[float, float]] = {}
 
     def outcomes(self, jobs, force, scheduler) -> Iterator[Outcome]:
         waiting = {}
         with self.course.gradebook() as gradebook:
             scores = _scores(gradebook, self.homework)
-        for student in self.students:
+        for student in self.course.students(self.homework):
             try:
-                path = self.course.notebook("submitted", student, self.homework)
-                data = path.read_bytes()
-            except OSError as error:
-                yield self._failed(student, f"the file cannot be read ({error})")
+                check_name(student)
+            except files.Refused as error:  # nor is there a place for marks
+                yield Outcome(student, False, f"NOT GRADED: {error}")
                 continue
-            submission = self.cache.submission(student, data)
-            if not force and student in scores and self._done(student) == submission:
-                points, most = scores[student]
-                words = f"{points:g} of {most:g} (graded before)"
-                yield Outcome(student, True, words)
-                continue
+            self.times[student], remark = self.course.submitted(student, self.homework)
+            self.notes[student] = [remark] if remark else []
             try:
+                data = self._read(student)
+                submission = self.cache.submission(student, data)
+                before = self._done(student)
+                if not force and student in scores and before == submission:
+                    points, most = scores[student]
+                    words = f"{points:g} of {most:g} (graded before)"
+                    yield Outcome(student, True, words)
+                    continue
                 notebook = repair.read(data)
-            except repair.Unreadable as error:
+            except OSError as error:
+                yield self._spoilt(student, f"the file cannot be read ({error})")
+            except (files.Refused, repair.Unreadable) as error:
                 yield self._failed(student, str(error))
-                continue
-            self.notes[student] = repair.repair(notebook, self.sheet)
-            waiting[student] = (notebook, submission)
+            else:
+                self.notes[student] += repair.repair(notebook, self.sheet)
+                waiting[student] = (notebook, submission)
         if waiting:
             yield from self._judge(waiting, jobs, force, scheduler)
 
+    def _read(self, student: str) -> bytes:
+        path = self.course.notebook("submitted", student, self.homework)
+        try:
+            return files.read(path)[0]
+        except FileNotFoundError:
+            try:
+                why = files.read(path.with_name(self.course.REFUSED))[0].decode()
+                raise files.Refused(why.strip())
+            except FileNotFoundError:
+                raise files.Refused(f"there is no {path.name} in it") from None
+
     def _judge(self, waiting: dict, jobs, force, scheduler) -> Iterator[Outcome]:
         keys = {s: self.cache.key(s, nb) for s, (nb, _) in waiting.items()}
-        known = {} if force else {s: self.cache.get(k) for s, k in keys.items()}
+        known = {s for s in waiting if not force and self.cache.get(keys[s])}
         jobs = min(jobs or processors(), len(waiting))
-        engine = Dask(scheduler, self.walls) if scheduler else Local(jobs, self.walls)
+        if scheduler:
+            engine = Dask(scheduler, self.walls)
+        else:
+            engine = Local(jobs, self.walls, judging=len(known) < len(waiting))
         with engine:
             for student, (notebook, _) in waiting.items():
-                if verdict := known.get(student):
-                    self._record(student, verdict)
+                if student in known:
+                    self._record(student, self.cache.get(keys[student]))
                     self._feedback(engine, student)
                 else:
-                    text = nbformat.writes(notebook)
-                    task = (self.sheet, student, text)
-                    engine.start(f"judge/{student}", "judge_submission", *task)
-            for name, result in engine.results():
-                step, _, student = name.partition("/")
-                if isinstance(result, Exception):
-                    yield self._failed(student, f"the grader failed on it: {result}")
+                    engine.judge(
+                        student, self.sheet, student, nbformat.writes(notebook)
+                    )
+            for step, student, result in engine.results():
+                failed = isinstance(result, Exception)
+                if step == "judge" and failed:
+                    yield self._spoilt(student, f"the grader failed on it: {result}")
                 elif step == "judge":
                     self.cache.put(keys[student], result)
                     self._record(student, result)
                     self._feedback(engine, student)
                 elif result:
-                    yield self._failed(student, f"no feedback page: {result}")
+                    words = f"{self._words(student)}, but NO FEEDBACK: {result}"
+                    yield Outcome(student, False, words)
                 else:
-                    self._finish(student, waiting[student][1])
-                    yield self._outcome(student)
+                    files.write(self._mark(student), waiting[student][1])
+                    yield Outcome(student, True, self._words(student))
 
     def _record(self, student: str, verdict: dict) -> None:
         notebook = nbformat.reads(verdict["notebook"], as_version=4)
-        path = self.course.notebook("submitted", student, self.homework)
-        submitted = self.course.nbgrader.get_existing_timestamp(str(path.parent))
-        with self.course.gradebook() as gradebook:
-            ledger.record(
-                *(self.course, gradebook, self.sheet, student, notebook, submitted)
-            )
+        self._mark(student).unlink(missing_ok=True)
+        self.points[student] = self._enter(student, notebook)
         notes = self.notes[student] + verdict["notes"]
         if not self.walls:
             notes.append(NO_WALLS)
@@ -162,37 +181,46 @@ class _Run:
             "seconds": verdict["seconds"],
         }
         graded = self.course.notebook("autograded", student, self.homework)
-        write(graded, nbformat.writes(notebook))
-        stamp = path.with_name("timestamp.txt")
-        if stamp.exists():
-            write(graded.with_name("timestamp.txt"), stamp.read_text())
+        files.write(graded, nbformat.writes(notebook))
+        if self.times[student]:
+            stamp = f"{self.times[student]} UTC\n"
+            files.write(graded.with_name("timestamp.txt"), stamp)
+
+    def _enter(self, student: str, notebook) -> tuple[float, float]:
+        with self.course.gradebook() as gradebook:
+            return ledger.record(
+                *(self.course, gradebook, self.sheet, student, notebook),
+                self.times[student],
+            )
 
     def _feedback(self, engine, student: str) -> None:
-        task = (self.course.folder, self.homework, student)
-        engine.start(f"feedback/{student}", "make_feedback", *task)
+        engine.feedback(student, self.course.folder, self.homework, student)
 
     def _mark(self, student: str) -> Path:
+        """Where it is noted which submission has been graded in full."""
         return self.cache.folder / "graded" / student
 
     def _done(self, student: str) -> str:
         mark = self._mark(student)
         return mark.read_text() if mark.exists() else ""
 
-    def _finish(self, student: str, submission: str) -> None:
-        write(self._mark(student), submission)
-
-    def _outcome(self, student: str) -> Outcome:
-        with self.course.gradebook() as gradebook:
-            submission = gradebook.find_submission(self.homework, student)
-            words = f"{submission.score:g} of {submission.max_score:g}"
+    def _words(self, student: str) -> str:
+        points, most = self.points[student]
+        words = f"{points:g} of {most:g}"
         if self.notes[student]:
             words += f" (put right: {len(self.notes[student])})"
-        return Outcome(student, True, words)
+        return words
+
+    def _spoilt(self, student: str, reason: str) -> Outcome:
+        """The submission may be good: earlier results stay until there are better ones."""
+        if not self._done(student):
+            return self._failed(student, reason)
+        return Outcome(student, False, f"NOT GRADED: {reason}; the earlier marks stay")
 
     def _failed(self, student: str, reason: str) -> Outcome:
         """Zero points, marked for the instructor's eyes, and feedback that says why."""
-        with self.course.gradebook() as gradebook:
-            ledger.record(self.course, gradebook, self.sheet, student, None, None)
+        self._mark(student).unlink(missing_ok=True)
+        self._enter(student, None)
         page = self.course.notebook("feedback", student, self.homework)
         write_failure(page.with_suffix(".html"), self.homework, reason)
         return Outcome(student, False, f"NOT GRADED: {reason}")
@@ -201,16 +229,3 @@ class _Run:
 def _scores(gradebook, homework: str) -> dict[str, tuple[float, float]]:
     found = gradebook.find_assignment(homework).submissions
     return {s.student_id: (s.score, s.max_score) for s in found}
-
-
-@contextlib.contextmanager
-def _only_run(course: Course):
-    """One run at a time writes to a course."""
-    with open(course.folder / ".lock", "w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise CourseError(
-                f"Another run is grading in {course.folder}: wait until it is done."
-            ) from None
-        yield

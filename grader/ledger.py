@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from nbformat import NotebookNode
+from nbformat.v4 import new_notebook
 from nbgrader.api import Gradebook
 from nbgrader.preprocessors import AssignLatePenalties
 from nbgrader.utils import compute_checksum, determine_grade
@@ -20,6 +21,8 @@ def record(
     submitted: datetime | None,
 ) -> tuple[float, float]:
     """Record the marks of a graded notebook; points, and points there are.
+
+    Penalties for lateness are noted beside the points, not taken off.
 
     Points that somebody gave by hand are kept, and marked for a second look.
 
@@ -48,8 +51,9 @@ def record(
         untouched = cell is not None and not task and _is_untouched(cell, sheet)
         comment.auto_comment = "No response." if untouched else None
     gradebook.db.commit()
-    if submission.total_seconds_late > 0:
-        _late(course, homework, student, graded)
+    if submission.total_seconds_late > 0 or submission.late_submission_penalty:
+        _late(course, homework, student)
+        gradebook.db.refresh(submission)
     return submission.score, submission.max_score
 
 
@@ -61,7 +65,7 @@ def _is_untouched(cell: NotebookNode, sheet: Sheet) -> bool:
     return sheet[cell.metadata.nbgrader.grade_id].checksum == compute_checksum(cell)
 
 
-def _late(course: Course, homework: str, student: str, graded) -> None:
+def _late(course: Course, homework: str, student: str) -> None:
     """Let nbgrader's plugin (`c.AssignLatePenalties.plugin_class`) see to it."""
     resources = {
         "nbgrader": {
@@ -72,4 +76,4 @@ def _late(course: Course, homework: str, student: str, graded) -> None:
         }
     }
     plugin = AssignLatePenalties(config=course.config, parent=course.nbgrader)
-    plugin.preprocess(graded, resources)
+    plugin.preprocess(new_notebook(), resources)

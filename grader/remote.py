@@ -1,13 +1,29 @@
 """Called in other processes: the worker, and all that it imports, is loaded only there."""
 
+import ctypes
+import multiprocessing
+import os
+import signal
 import socket
+from pathlib import Path
+
+PR_SET_PDEATHSIG = 1
 
 
-def prepare(control: socket.socket, walls: bool) -> None:
-    """Make a process of the local engine ready."""
-    from grader import worker
+def prepare(control: socket.socket | None, walls: bool) -> None:
+    """Make a process of the local engine ready.
 
-    worker.use_rooms(control, walls)
+    Args:
+        control: the way to a zygote; None where no student's code will be run.
+    """
+    # when a run is killed, the process that all workers come from ends; they with it
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if not multiprocessing.parent_process().is_alive():
+        os._exit(1)
+    if control:
+        from grader import worker
+
+        worker.use_rooms(control, walls)
 
 
 def call(function: str, *args):
@@ -15,6 +31,14 @@ def call(function: str, *args):
     from grader import worker
 
     return getattr(worker, function)(*args)
+
+
+def make_feedback(folder: Path, homework: str, student: str) -> str | None:
+    """Write a student's feedback page; what went wrong, or None."""
+    from grader.course import Course
+    from grader.feedback import write_feedback
+
+    return write_feedback(Course(folder), homework, student)
 
 
 def call_anywhere(walls: bool, function: str, *args):

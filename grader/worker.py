@@ -1,4 +1,4 @@
-"""What a worker process does: judge a submission, write a feedback page.
+"""What a worker process does: judge a submission.
 
 Importing this module imports PyTorch and all else that a judge needs, once for all
 workers of a machine (`grader.engine` forks them from a process that has done so).
@@ -6,15 +6,13 @@ workers of a machine (`grader.engine` forks them from a process that has done so
 
 import atexit
 import dataclasses
+import faulthandler
 import os
 import socket
 import threading
-from pathlib import Path
 
 import nbformat
 
-from grader.course import Course
-from grader.feedback import write_feedback
 from grader.judge import judge
 from grader.sandbox import Rooms, Sandbox
 from grader.sheet import Sheet
@@ -25,6 +23,7 @@ warm_up()
 # PyTorch's parts complain about each other when an interpreter takes itself down
 atexit.register(os._exit, 0)
 
+GRACE = 120  # seconds that a judge may take beyond a submission's own limit
 ONE_AT_A_TIME = threading.Lock()  # a test changes the whole process (seeds, …)
 _rooms: Rooms | None = None
 
@@ -39,17 +38,20 @@ def use_own_sandbox(walls: bool) -> None:
     """Start a zygote for this process alone, if it has none yet."""
     global _rooms
     if _rooms is None:
-        _rooms = Sandbox(walls)
-        _rooms.ready()
+        sandbox = Sandbox(walls)
+        sandbox.ready()
+        _rooms = sandbox
 
 
 def judge_submission(sheet: Sheet, student: str, notebook: str) -> dict:
     """Judge a repaired notebook (as JSON): the verdict, and the notebook with outputs."""
     found = nbformat.reads(notebook, as_version=4)
-    verdict = judge(found, sheet, student, _rooms)
+    # should a test itself hang on what it was given, this process ends, and no other
+    with open(os.devnull, "w") as null:
+        seconds = sheet.limits.total + GRACE
+        faulthandler.dump_traceback_later(seconds, exit=True, file=null)
+        try:
+            verdict = judge(found, sheet, student, _rooms)
+        finally:
+            faulthandler.cancel_dump_traceback_later()
     return dataclasses.asdict(verdict) | {"notebook": nbformat.writes(found)}
-
-
-def make_feedback(folder: Path, homework: str, student: str) -> str | None:
-    """Write a student's feedback page; what went wrong, or None."""
-    return write_feedback(Course(folder), homework, student)

@@ -1,12 +1,16 @@
 """Submissions are taken in as they are; what cannot be is reported, one by one."""
 
 import os
+import shutil
+import subprocess
 import zipfile
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from grader.collect import collect
 from grader.course import Course, CourseError
+from grader.exchange import collect_exchange
 
 HW = "hw1_backprop"
 NAME = f"{HW}.ipynb"
@@ -84,7 +88,150 @@ def test_one_bad_submission_does_not_stop_the_rest(course, folder, tmp_path):
         assert not ok
         assert said.startswith("NOT COLLECTED: ") and words in said
     assert found == {"zoe": (True, "collected")}
-    assert course.students(HW) == ["zoe"]
+    # all of them will have a mark, be it zero; but for what is no submission at all
+    expected = {*reasons, "zoe"} - {"essay", "a b"}
+    assert course.students(HW) == sorted(expected)
+    place = course.notebook("submitted", "empty", HW).parent
+    assert "no notebook in it" in (place / course.REFUSED).read_text()
+
+
+def test_nothing_of_what_was_collected_is_lost(course, folder):
+    """Neither by a later submission that is no good, nor by one that is."""
+    (folder / "ada.ipynb").write_text("first")
+    collect(course, HW, folder)
+    (folder / "ada.ipynb").unlink()
+    (folder / "ada.zip").write_text("no archive")
+    ok, said = outcomes(course, folder)["ada"]
+    assert not ok and said.endswith("; what was collected before still counts")
+    assert course.notebook("submitted", "ada", HW).read_text() == "first"
+    with zipfile.ZipFile(folder / "ada.zip", "w") as archive:
+        archive.writestr("ada.ipynb", "second")
+    assert outcomes(course, folder)["ada"][0]
+    assert course.notebook("submitted", "ada", HW).read_text() == "second"
+    (kept,) = course.folder.glob(f"earlier/ada/{HW}/*/{NAME}")
+    assert kept.read_text() == "first"
+
+
+def test_hostile_folders(course, folder, tmp_path):
+    """Links, pipes, endless folders and lying archives do no more than be refused."""
+    (tmp_path / "solutions").mkdir()
+    (tmp_path / "solutions" / NAME).write_text("secret")
+    (folder / "link").mkdir()
+    (folder / "link" / "work").symlink_to(tmp_path / "solutions")
+    (folder / "whole").symlink_to(tmp_path / "solutions")
+    (folder / "pipe").mkdir()
+    os.mkfifo(folder / "pipe" / NAME)
+    os.mkfifo(folder / "pipes.ipynb")
+    deep = folder / "deep"
+    here = os.getcwd()
+    deep.mkdir()
+    try:
+        os.chdir(deep)
+        for _ in range(1500):
+            os.mkdir("d")
+            os.chdir("d")
+    finally:
+        os.chdir(here)
+    (folder / "many").mkdir()
+    for number in range(10_001):
+        (folder / "many" / f"{number}.txt").touch()
+    with zipfile.ZipFile(folder / "bomb.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(NAME, bytes(60_000_000))
+    with zipfile.ZipFile(folder / "locked.zip", "w") as archive:
+        archive.writestr(NAME, "x")
+    locked = bytearray((folder / "locked.zip").read_bytes())
+    for mark in (b"PK\x03\x04", b"PK\x01\x02"):  # the flag "encrypted"
+        locked[locked.index(mark) + (6 if mark[2] == 3 else 8)] |= 1
+    (folder / "locked.zip").write_bytes(locked)
+    found = outcomes(course, folder)
+    reasons = {
+        "link": "no notebook in it",
+        "whole": "it is a link",
+        "pipe": "no notebook in it",
+        "pipes": "a device or pipe",
+        "deep": "",
+        "many": "more than 10,000 files",
+        "bomb": "60 MB",
+        "locked": "encrypted",
+    }
+    assert found.keys() == reasons.keys()
+    for student, words in reasons.items():
+        assert not found[student][0] and words in found[student][1], student
+    subprocess.run(["rm", "-r", deep], check=True)  # shutil gives up, as pytest would
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can give files away")
+def test_exchange(course, tmp_path):
+    """A submission counts only for the account that owns it."""
+    root = tmp_path / "exchange"
+    inbound = root / course.nbgrader.course_id / "inbound"
+    inbound.mkdir(parents=True)
+    # three accounts that every Linux has
+    ada, bob, eve = "daemon", "bin", "nobody"
+    now = datetime.now(UTC)
+
+    def submit(student, owner, text, minutes, stamp=None, file_owner=None):
+        stamp = stamp or f"{now - timedelta(minutes=minutes):%Y-%m-%d %H:%M:%S.%f UTC}"
+        path = inbound / f"{student}+{HW}+{stamp}+x{len(text)}"
+        path.mkdir()
+        if text == "link":
+            (path / "work").symlink_to(tmp_path / "solutions")
+        elif text == "large":
+            (path / NAME).touch()
+            os.truncate(path / NAME, 60_000_000)
+        else:
+            (path / NAME).write_text(text)
+        for place in [path, *path.glob(NAME)]:
+            shutil.chown(place, owner)
+        if file_owner:
+            shutil.chown(path / NAME, file_owner)
+
+    (tmp_path / "solutions").mkdir()
+    (tmp_path / "solutions" / NAME).write_text("secret")
+    submit(ada, ada, "her first", 20)
+    submit(ada, ada, "her own", 10)
+    submit(ada, eve, "forged", 5)
+    submit(ada, ada, "forged inside", 4, file_owner=eve)
+    (inbound / f"{ada}+{HW}+2099-01-01 00:00:00 UTC").symlink_to(tmp_path / "solutions")
+    submit(bob, bob, "large", 1)
+    submit(bob, bob, "small", 2)
+    submit(eve, eve, "link", 1)
+    submit("www-data", "www-data", "when?", 1, stamp="yesterday")
+    submit("nobody-at-all", eve, "who?", 1)
+    (inbound / f"{ada}+hw2_cnn+2099-01-01 00:00:00 UTC").mkdir()
+    (inbound / "stray").touch()
+
+    told = [(o.student, o.ok, o.words) for o in collect_exchange(course, HW, root)]
+    taken = {student: words for student, ok, words in told if ok}
+    assert taken.keys() == {ada, bob, "www-data"}
+    assert taken[ada] == taken[bob] == "collected"
+    assert "its time is malformed" in taken["www-data"]
+    for student, text in {ada: "her own", bob: "small", "www-data": "when?"}.items():
+        assert course.notebook("submitted", student, HW).read_text() == text
+    refused = [(student, words) for student, ok, words in told if not ok]
+    expected = [
+        *[(ada, "it belongs to nobody")] * 2,
+        *[(ada, "it belongs to root"), (bob, "60 MB"), (eve, "no notebook in it")],
+        ("nobody-at-all", "there is no account nobody-at-all here"),
+    ]
+    assert len(refused) == len(expected)
+    for student, words in expected:
+        assert any(s == student and words in said for s, said in refused), words
+    # those who handed in something have a mark; whom others name do not
+    assert course.students(HW) == sorted([ada, bob, eve, "www-data"])
+    stamp = course.submitted(ada, HW)[0].replace(tzinfo=UTC)
+    assert abs(stamp - (now - timedelta(minutes=10))) < timedelta(seconds=2)
+    again = {o.student: o.words for o in collect_exchange(course, HW, root) if o.ok}
+    assert again.keys() == taken.keys()
+    assert all(words.startswith("unchanged") for words in again.values())
+
+
+def test_no_exchange(course, tmp_path):
+    with pytest.raises(CourseError, match="no exchange"):
+        collect_exchange(course, HW, tmp_path)
+    (tmp_path / course.nbgrader.course_id / "inbound").mkdir(parents=True)
+    with pytest.raises(CourseError, match="Nobody has submitted"):
+        collect_exchange(course, HW, tmp_path)
 
 
 def test_nothing_to_collect(course, folder):
