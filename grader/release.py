@@ -3,6 +3,7 @@
 import tempfile
 from pathlib import Path
 
+import nbformat
 from nbgrader.converters import GenerateAssignment
 
 from grader.course import ROOT, Course, CourseError
@@ -17,7 +18,19 @@ def release(course: Course, homework: str, to: Path = ROOT / "assignments") -> P
     error = course.convert(GenerateAssignment, homework)
     if error:
         raise CourseError(f"{homework} could not be released: {error}")
-    return to / homework / f"{homework}.ipynb"
+    path = to / homework / f"{homework}.ipynb"
+    _say_what_belongs(path)
+    return path
+
+
+def _say_what_belongs(path: Path) -> None:
+    """Note the notebook's name and cells in it, for `byhand validate`."""
+    notebook = nbformat.read(path, as_version=4)
+    entries = [cell.metadata.get("nbgrader") for cell in notebook.cells]
+    names = [entry["grade_id"] for entry in entries if entry]
+    rules = {"name": path.stem, "cells": names}
+    notebook.metadata["byhand"] = notebook.metadata.get("byhand", {}) | rules
+    nbformat.write(notebook, path)
 
 
 def register(course: Course, homework: str) -> None:
