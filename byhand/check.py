@@ -240,18 +240,25 @@ def same_as_torch(
             close(grad, zero if leaf.grad is None else leaf.grad, name, rtol, atol)
 
 
-def unchanged(f: Callable, *args):
+def unchanged(f: Callable, *args, atol: float = 0.0):
     """``f(*args)``, asserting that the call leaves every tensor in ``args`` as it was.
+
+    Args:
+        atol: how much an entry may change, e.g. by rounding when it is put back.
 
     Raises:
         AssertionError: an argument was changed in place; the message says which.
     """
     copies = [a.clone() if isinstance(a, Tensor) else a for a in args]
-    result = f(*args)
-    for place, (arg, copy) in enumerate(zip(args, copies, strict=True), start=1):
-        if isinstance(arg, Tensor):
+    # where f runs in another process than the test, the grader tells what became of them
+    call = getattr(f, "with_arguments", None)
+    result, left = call(*args) if call else (f(*args), args)
+    for place, (arg, copy) in enumerate(zip(left, copies, strict=True), start=1):
+        if isinstance(copy, Tensor):
+            same = isinstance(arg, Tensor) and arg.shape == copy.shape
+            same = same and arg.dtype == copy.dtype
             _require(
-                torch.equal(arg, copy),
+                same and torch.allclose(arg, copy, rtol=0, atol=atol, equal_nan=True),
                 f"{getattr(f, '__name__', 'the function')} changed its argument "
                 f"{place} in place: compute into a new tensor (or a clone).",
             )

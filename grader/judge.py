@@ -11,6 +11,7 @@ import builtins
 import contextlib
 import hashlib
 import io
+import json
 import os
 import socket
 import symtable
@@ -31,6 +32,8 @@ from grader.sandbox import RoomProcess, Sandbox
 from grader.sheet import Sheet
 
 MAX_RESTARTS = 3  # after a cell has ended the student's process
+MAX_OUTPUTS = 60  # of one cell
+MAX_SHOWN = 30_000_000  # characters of all outputs, pictures included
 
 
 @dataclass
@@ -89,6 +92,7 @@ class _Session:
         self.restarts = 0
         self.notes: list[str] = []
         self.room_seconds = 0.0
+        self.left = MAX_SHOWN
 
     def __enter__(self):
         return self
@@ -104,9 +108,14 @@ class _Session:
         except _Lost as lost:
             self._note(f"{label}: {lost}")
             return [_error_output({"type": "", "words": str(lost), "lines": []})]
-        outputs = answer.get("outputs") if type(answer) is dict else None
-        found = [o for o in map(_output, outputs or []) if o] if outputs else []
-        if answer.get("error"):
+        outputs = answer.get("outputs")
+        outputs = outputs[:MAX_OUTPUTS] if type(outputs) is list else []
+        found = []
+        for output in filter(None, map(_output, outputs)):
+            self.left -= len(json.dumps(output))
+            if self.left > 0:
+                found.append(output)
+        if type(answer.get("error")) is dict:
             found.append(_error_output(answer["error"]))
         return found
 
@@ -149,6 +158,7 @@ class _Session:
     def _ask(self, request: dict, seconds: float):
         deadline = min(time.monotonic() + seconds, self.deadline)
         try:
+            self.process.connection.settimeout(seconds)
             wire.send(self.process.connection, wire.pack(request))
             answer = wire.receive(self.process.connection, deadline)
         except TimeoutError:
@@ -334,9 +344,9 @@ def _output(shown) -> NotebookNode | None:
     """A room's output as a notebook's, if it is one."""
     if type(shown) is not dict:
         return None
-    if shown.get("stream") in ("stdout", "stderr"):
-        text = str(shown.get("text", ""))[:30_000]
-        return new_output("stream", name=shown["stream"], text=text)
+    stream, text = shown.get("stream"), shown.get("text")
+    if type(stream) is str and stream in ("stdout", "stderr") and type(text) is str:
+        return new_output("stream", name=stream, text=text[:30_000])
     data = shown.get("data")
     if type(data) is not dict:
         return None
@@ -358,18 +368,11 @@ def _is_png(text) -> bool:
     return picture.startswith(b"\x89PNG")
 
 
-def _error_output(error) -> NotebookNode:
-    text = {"type": "", "words": "", "lines": []}
-    if type(error) is dict:
-        text |= error
-    kind, words = str(text["type"])[:100], str(text["words"])[:2000]
-    lines = text["lines"] if type(text["lines"]) is list else []
+def _error_output(error: dict) -> NotebookNode:
+    kind, words, lines = wire.described(error)
     said = words if kind in ("", "AssertionError", "NotAllowed") else f"{kind}: {words}"
     return nbformat.v4.new_output(
-        "error",
-        ename=kind or "Error",
-        evalue=words,
-        traceback=[*(str(line)[:300] for line in lines[:10]), said],
+        "error", ename=kind or "Error", evalue=words, traceback=[*lines, said]
     )
 
 

@@ -30,7 +30,7 @@ from grader import wire
 
 MAX_TEXT = 20_000  # characters of one output
 MAX_OUTPUTS = 50  # of one cell
-MAX_PICTURE = 2_000_000  # characters of one picture, in base64
+MAX_PICTURES = 3_000_000  # characters of the pictures of one cell, in base64
 KEPT = ("text/plain", "image/png")  # HTML could hold scripts
 
 
@@ -266,7 +266,10 @@ def _keep(outputs: list, kind: str, data: dict) -> None:
     if len(outputs) < MAX_OUTPUTS:
         kept = {k: str(data[k])[:MAX_TEXT] for k in KEPT[:1] if k in data}
         picture = data.get("image/png")
-        if isinstance(picture, str) and len(picture) <= MAX_PICTURE:
+        before = sum(
+            len(o["data"].get("image/png", "")) for o in outputs if "data" in o
+        )
+        if isinstance(picture, str) and before + len(picture) <= MAX_PICTURES:
             kept["image/png"] = picture
         outputs.append({"shown": kind, "data": kept})
 

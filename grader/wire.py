@@ -19,6 +19,11 @@ import torch
 MAX_TREE = 16_000_000  # bytes of JSON in one message
 MAX_BYTES = 512_000_000  # bytes of tensors in one message
 MAX_DIMS = 16
+MAX_PARTS = 20_000  # tensors and arrays in one message
+MAX_KEYS = (
+    10_000  # that are not text, in one message: their hashes can be made to agree
+)
+MAX_DIGITS = 3_500  # of a whole number, in base 16: what can be printed
 HEAD = struct.Struct("!IQ")
 DTYPES = {
     str(dtype).removeprefix("torch."): dtype
@@ -99,6 +104,16 @@ def receive(connection: socket.socket, deadline: float | None = None):
     return unpack(tree, memoryview(_read(connection, size, deadline)))
 
 
+def described(error) -> tuple[str, str, list[str]]:
+    """An exception's type, words and lines, as the room has put them, if it has."""
+    error = error if type(error) is dict else {}
+    kind, words, lines = (error.get(key) for key in ("type", "words", "lines"))
+    kind = kind[:100] if type(kind) is str else ""
+    words = words[:2000] if type(words) is str else ""
+    lines = lines[:10] if type(lines) is list else []
+    return kind, words, [line[:300] for line in lines if type(line) is str]
+
+
 def _read(connection, size: int, deadline: float | None) -> bytearray:
     data = bytearray()  # grows with what has really come, not with what is promised
     while len(data) < size:
@@ -123,8 +138,10 @@ def _tree(value, chunks: list, other):
     kind = type(value)
     if value is None or kind in (bool, str, float):
         return value
-    if kind is int:
-        return value if abs(value) < 2**63 else ["int", hex(value)]
+    if kind is int and abs(value) < 2**63:
+        return value
+    if kind is int and value.bit_length() < 4 * (MAX_DIGITS - 3):
+        return ["int", hex(value)]
     if kind is list or kind is tuple or kind is torch.Size or kind is set:
         name = "tuple" if kind is torch.Size else kind.__name__
         return [name, *(_tree(v, chunks, other) for v in value)]
@@ -171,12 +188,26 @@ def _tensor_tree(value: torch.Tensor, chunks: list) -> list:
 
 
 class _Reader:
-    """Hands out the bytes behind a tree, in order, and no more than there are."""
+    """Hands out the bytes behind a tree, in order, and no more than there are.
+
+    It also counts what costs more than its bytes: tensors, keys, gaps between strides.
+    """
 
     def __init__(self, data: memoryview):
         self.data, self.place = data, 0
+        self.parts, self.keys = MAX_PARTS, MAX_KEYS
+        self.gaps = 4 * len(data) + 1_000_000
+
+    def key(self, value):
+        self.keys -= type(value) is not str
+        if self.keys < 0:
+            raise WireError("too many keys that are not text")
+        return value
 
     def take(self, shape: list, itemsize: int) -> bytearray:
+        self.parts -= 1
+        if self.parts < 0:
+            raise WireError("too many tensors")
         if len(shape) > MAX_DIMS or not all(type(n) is int and n >= 0 for n in shape):
             raise WireError("a tensor of no possible shape")
         if max(shape, default=0) >= 2**40:
@@ -199,16 +230,20 @@ def _value(tree, data: memoryview):
 
 def _build(tree, reader: _Reader):
     kind = type(tree)
-    if tree is None or kind in (bool, str, float, int):
+    if tree is None or kind in (bool, float, int):
         return tree
+    if kind is str:  # halves of characters cannot be written to a file
+        return tree.encode("utf-8", "replace").decode()
     if kind is not list or not tree or type(tree[0]) is not str:
         raise WireError("a tree that says nothing")
     name, *rest = tree
-    if name in ("list", "tuple", "set"):
+    if name in ("list", "tuple"):
         items = [_build(item, reader) for item in rest]
-        return {"list": list, "tuple": tuple, "set": set}[name](items)
+        return items if name == "list" else tuple(items)
+    if name == "set":
+        return {reader.key(_build(item, reader)) for item in rest}
     if name == "dict":
-        return {_build(k, reader): _build(v, reader) for k, v in rest}
+        return {reader.key(_build(k, reader)): _build(v, reader) for k, v in rest}
     if name == "tensor":
         dtype, shape, strides = rest
         return _build_tensor(DTYPES[dtype], shape, strides, reader)
@@ -217,13 +252,15 @@ def _build(tree, reader: _Reader):
         if dtype not in ARRAYS:
             raise WireError("an array of an unknown type")
         data = reader.take(shape, np.dtype(dtype).itemsize)
-        return np.frombuffer(data, dtype).reshape(shape)
+        return _numbers(data, dtype).reshape(shape)
     if name == "scalar":
         (dtype,) = rest
         if dtype not in ARRAYS:
             raise WireError("a number of an unknown type")
-        return np.frombuffer(reader.take([], np.dtype(dtype).itemsize), dtype)[0]
+        return _numbers(reader.take([], np.dtype(dtype).itemsize), dtype)[0]
     if name == "int":
+        if len(rest[0]) > MAX_DIGITS:
+            raise WireError("a number of too many digits")
         return int(rest[0], 16)
     if name == "complex":
         return complex(*map(float, rest))
@@ -239,15 +276,23 @@ def _build(tree, reader: _Reader):
         number, kind, can_call = rest
         if (type(number), type(kind), type(can_call)) != (int, str, bool):
             raise WireError("a handle to nothing")
-        return Handle(number, kind, can_call)
+        return Handle(number, kind[:100], can_call)
     raise WireError("a value of an unknown kind")
+
+
+def _numbers(data: bytearray, dtype: str) -> np.ndarray:
+    if dtype == "|b1":  # a byte that is neither 0 nor 1 would be an odd truth
+        return np.frombuffer(data, np.uint8) != 0
+    return np.frombuffer(data, dtype)
 
 
 def _build_tensor(dtype, shape: list, strides: list, reader: _Reader) -> torch.Tensor:
     data = reader.take(shape, dtype.itemsize)
     if not data:
         return torch.empty(shape, dtype=dtype)
-    value = torch.frombuffer(data, dtype=torch.uint8).view(dtype).reshape(shape)
+    value = torch.frombuffer(data, dtype=torch.uint8)
+    value = value.bool() if dtype is torch.bool else value.view(dtype)
+    value = value.reshape(shape)
     if list(value.stride()) == strides:
         return value
     if len(strides) != len(shape) or not all(
@@ -258,7 +303,8 @@ def _build_tensor(dtype, shape: list, strides: list, reader: _Reader) -> torch.T
     once = tuple(slice(0, 1) if s == 0 else slice(None) for s in strides)
     kept = value[once]
     span = 1 + sum(s * (n - 1) for s, n in zip(strides, kept.shape, strict=True))
-    if span > 64 * kept.numel() + 4096:
+    reader.gaps -= span * dtype.itemsize
+    if reader.gaps < 0:
         return value  # a few entries of something large: its layout is not worth it
     strided = torch.empty_strided(kept.shape, strides, dtype=dtype)
     try:

@@ -569,7 +569,7 @@ def numerical_gradient(f, x, eps=1e-5):
     return grad
 """,
         "numerical_more_test",
-        "numerical_gradient changed its argument x",
+        "numerical_gradient changed its argument 2 in place",
     ),
     Wrong(
         "numerical_gradient",
