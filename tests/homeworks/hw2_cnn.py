@@ -1935,25 +1935,31 @@ def conv2d_backward(dout, X, K, stride=1, padding=0, dilation=1):
     ),
     Right(
         "conv2d_backward",
-        "as convolutions of a spread-out dout with the flipped kernel",
+        "the input's gradient as a convolution with the flipped kernel",
         """
 def conv2d_backward(dout, X, K, stride=1, padding=0, dilation=1):
     N, C, H, W = X.shape
     T, _, kh, kw = K.shape
     h, w = dout.shape[2:]
-    spread = dout.new_zeros(N, T, (h - 1) * stride + 1, (w - 1) * stride + 1)
-    spread[:, :, ::stride, ::stride] = dout
-    # the input's gradient: room on all sides for the kernel to stick out
+    # dout with gaps for the stride, and room for the kernel to stick out
     tall, wide = dilation * (kh - 1), dilation * (kw - 1)
     room = dout.new_zeros(N, T, H + 2 * padding + tall, W + 2 * padding + wide)
-    room[:, :, tall : tall + spread.shape[2], wide : wide + spread.shape[3]] = spread
+    rows, cols = slice(tall, tall + stride * h, stride), slice(
+        wide, wide + stride * w, stride
+    )
+    room[:, :, rows, cols] = dout
     flipped = K.flip(2, 3).transpose(0, 1)
     dX = conv2d_forward(room, flipped, K.new_zeros(C), 1, 0, dilation)
     dX = dX[:, :, padding : padding + H, padding : padding + W]
-    # the kernel's: images and kernels change places, stride and dilation too
-    images, kernels = X.transpose(0, 1), spread.transpose(0, 1)
-    dK = conv2d_forward(images, kernels, K.new_zeros(T), dilation, padding)
-    return dX, dK[:, :, :kh, :kw].transpose(0, 1), dout.sum(3).sum(2).sum(0)
+    Xp = X.new_zeros(N, C, H + 2 * padding, W + 2 * padding)
+    Xp[:, :, padding : padding + H, padding : padding + W] = X
+    dK = torch.empty_like(K)
+    for i in range(kh):
+        for j in range(kw):
+            met = Xp[:, :, i * dilation :: stride, j * dilation :: stride]
+            met = met[:, :, :h, :w].transpose(0, 1).flatten(1)
+            dK[:, :, i, j] = dout.transpose(0, 1).flatten(1) @ met.T
+    return dX, dK, dout.sum(3).sum(2).sum(0)
 """,
     ),
     Right(
