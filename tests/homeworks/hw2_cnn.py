@@ -1821,28 +1821,6 @@ def conv2d_forward(X, K, b, stride=1, padding=0, dilation=1):
     ),
     Right(
         "conv2d_forward",
-        "im2col and one matrix product",
-        """
-def conv2d_forward(X, K, b, stride=1, padding=0, dilation=1):
-    N, C, H, W = X.shape
-    T, _, kh, kw = K.shape
-    Xp = X.new_zeros((N, C, H + 2 * padding, W + 2 * padding))
-    Xp[..., padding : padding + H, padding : padding + W].copy_(X)
-    h = output_size(H, kh, stride, padding, dilation)
-    w = output_size(W, kw, stride, padding, dilation)
-    columns = []
-    for i in range(kh):
-        rows = torch.arange(h) * stride + i * dilation
-        for j in range(kw):
-            cols = torch.arange(w) * stride + j * dilation
-            columns.append(Xp[:, :, rows][:, :, :, cols])
-    columns = torch.stack(columns, 2).reshape(N, C * kh * kw, h * w)
-    Y = K.reshape(T, -1) @ columns + b[:, None]
-    return Y.reshape(N, T, h, w)
-""",
-    ),
-    Right(
-        "conv2d_forward",
         "as_strided, in float64 inside",
         """
 def conv2d_forward(X, K, b, stride=1, padding=0, dilation=1):
@@ -1881,31 +1859,6 @@ def conv2d_forward(X, K, b, stride=1, padding=0, dilation=1):
             row.append(window[:, :, :kh, :kw].flatten(1) @ K.flatten(1).T + b)
         rows.append(torch.stack(row, 2))
     return torch.stack(rows, 2)
-""",
-    ),
-    Right(
-        "conv2d_backward",
-        "all shares in one product, then added to their places",
-        """
-def conv2d_backward(dout, X, K, stride=1, padding=0, dilation=1):
-    N, C, H, W = X.shape
-    T, _, kh, kw = K.shape
-    h, w = dout.shape[2:]
-    p = padding
-    Xp = X.new_zeros(N, C, H + 2 * p, W + 2 * p)
-    Xp[:, :, p : p + H, p : p + W] = X
-    windows = Xp.unfold(2, dilation * (kh - 1) + 1, stride)
-    windows = windows.unfold(3, dilation * (kw - 1) + 1, stride)
-    windows = windows[..., ::dilation, ::dilation]
-    dK = torch.tensordot(dout, windows, dims=([0, 2, 3], [0, 2, 3]))
-    shares = torch.tensordot(dout, K, dims=([1], [0]))  # (N, h, w, C, kh, kw)
-    dXp = torch.zeros_like(Xp)
-    for i in range(kh):
-        for j in range(kw):
-            place = dXp[:, :, i * dilation :: stride, j * dilation :: stride]
-            place[:, :, :h, :w] += shares[..., i, j].permute(0, 3, 1, 2)
-    db = dout.transpose(0, 1).reshape(T, -1).sum(1)
-    return dXp[:, :, p : p + H, p : p + W], dK, db
 """,
     ),
     Right(
