@@ -6,6 +6,7 @@ The table of a homework, ``tests/homeworks/<name>.py``, lists :class:`Wrong` and
 
 import ast
 import types
+from collections import OrderedDict
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -122,10 +123,11 @@ class Homework:
                 elif cell.name not in skip:
                     # each test for itself: none relies on the names of another
                     names = _outside(room) if door else dict(room)
-                    if door:
-                        torch.set_grad_enabled(True)  # as in a process of its own
+                    # a homework may have switched autograd off, a judge has it on
+                    inside = torch.is_grad_enabled()
+                    torch.set_grad_enabled(inside or door)
                     results[cell.name] = _raised(cell, names)
-                    torch.set_grad_enabled(False)
+                    torch.set_grad_enabled(inside)
         finally:
             torch.set_grad_enabled(before)
         return results
@@ -154,21 +156,18 @@ def _compile(source: str, name: str) -> types.CodeType:
 
 
 class Handle:
-    def __init__(self, thing):
-        self.__dict__["_thing"] = thing
+    def __init__(self, thing, grad: bool):
+        """``grad``: whether autograd is on in the room."""
+        self.__dict__.update(_thing=thing, _grad=grad)
 
     def __call__(self, *args, **kwargs):
         args = [_into(a) for a in args]
         kwargs = {k: _into(v) for k, v in kwargs.items()}
-        before = torch.is_grad_enabled()
-        torch.set_grad_enabled(False)
-        try:
-            return _out(self._thing(*args, **kwargs))
-        finally:
-            torch.set_grad_enabled(before)
+        with torch.set_grad_enabled(self._grad):
+            return _out(self._thing(*args, **kwargs), self._grad)
 
     def __getattr__(self, name):
-        return _out(getattr(self._thing, name))
+        return _out(getattr(self._thing, name), self._grad)
 
     def __setattr__(self, name, value):
         raise TypeError("tests read from the student's objects, they do not write")
@@ -176,24 +175,25 @@ class Handle:
 
 def _outside(room: dict) -> dict:
     own = {k: v for k, v in room.items() if not k.startswith("_")}
-    return {k: _out(v) for k, v in own.items() if not isinstance(v, types.ModuleType)}
+    own = {k: v for k, v in own.items() if not isinstance(v, types.ModuleType)}
+    return {k: _out(v, torch.is_grad_enabled()) for k, v in own.items()}
 
 
 def _plain(value, other):
     """Copies of plain data; of anything else, what ``other`` makes of it."""
-    if type(value) is torch.Tensor:
+    if type(value) in (torch.Tensor, torch.nn.Parameter):
         return value.detach().clone(memory_format=torch.contiguous_format)
     if type(value) in (type(None), bool, int, float, str):
         return value
     if type(value) in (tuple, list):
         return type(value)(_plain(v, other) for v in value)
-    if type(value) is dict:
+    if type(value) in (dict, OrderedDict):
         return {_plain(k, other): _plain(v, other) for k, v in value.items()}
     return other(value)
 
 
-def _out(value):
-    return _plain(value, Handle)
+def _out(value, grad: bool):
+    return _plain(value, lambda thing: Handle(thing, grad))
 
 
 def _into(value):
