@@ -54,13 +54,16 @@ def _read(name: str, folder: int | None) -> tuple[bytes, os.stat_result]:
         number = os.open(name, flags, dir_fd=folder)
     except OSError as error:
         raise _refused(error) from None
-    with open(number, "rb") as file:
+    try:
         about = os.fstat(number)
         if not stat.S_ISREG(about.st_mode):
             kind = "folder" if stat.S_ISDIR(about.st_mode) else "device or pipe"
             raise Refused(f"{Path(name).name} is a {kind}, not a file")
         check_size(about.st_size)
-        return file.read(MAX_BYTES), about
+        with open(number, "rb", closefd=False) as file:
+            return file.read(MAX_BYTES), about
+    finally:
+        os.close(number)
 
 
 def _refused(error: OSError) -> Exception:

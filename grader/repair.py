@@ -93,6 +93,13 @@ def repair(notebook: NotebookNode, sheet: Sheet) -> list[str]:
     notes: list[str] = []
     chosen = _assign(notebook.cells, sheet, notes)
     names = {id(cell): name for name, cell in chosen.items()}
+    # other copies of tests and given cells are no work of the student's
+    given = {_words(_released(cell.source)) for cell in sheet.cells if cell.locked}
+    notebook.cells = [
+        cell
+        for cell in notebook.cells
+        if id(cell) in names or _words(cell.source) not in given
+    ]
     for cell in notebook.cells:
         cell.metadata = NotebookNode()
         name = names.get(id(cell))
@@ -117,7 +124,7 @@ def _assign(cells: list, sheet: Sheet, notes: list[str]) -> dict[str, NotebookNo
         yield [c for c in cells if c.id == name and "nbgrader" not in c.metadata]
         rest = [c for c in cells if "nbgrader" not in c.metadata]
         if registered.locked:
-            yield [c for c in rest if _same(c.source, registered.source)]
+            yield [c for c in rest if _same(c.source, _released(registered.source))]
         elif registered.cell_type == "code" and (made := defined(registered.source)):
             yield [
                 c for c in rest if c.cell_type == "code" and made <= defined(c.source)
@@ -138,8 +145,8 @@ def _assign(cells: list, sheet: Sheet, notes: list[str]) -> dict[str, NotebookNo
                 notes.append(f"{registered.name}: it had lost its metadata")
             if len(free) > 1:
                 notes.append(
-                    f"{registered.name}: it was there {len(free)} times; the others "
-                    "are ordinary cells now"
+                    f"{registered.name}: it was there {len(free)} times; one of them "
+                    "counts"
                 )
     return chosen
 
@@ -218,5 +225,14 @@ def defined(source: str) -> set[str]:
     return {node.name for node in body if isinstance(node, kinds)}
 
 
+def _released(source: str) -> str:
+    """A registered cell as students get it: without hidden tests."""
+    return re.sub(r"(?ms)^[^\n]*### BEGIN HIDDEN.*?### END HIDDEN[^\n]*$", "", source)
+
+
 def _same(one: str, other: str) -> bool:
-    return " ".join(one.split()) == " ".join(other.split())
+    return _words(one) == _words(other)
+
+
+def _words(source: str) -> str:
+    return " ".join(source.split())

@@ -185,7 +185,11 @@ MENDED = {
 def test_mended(fault):
     content = submission()
     MENDED[fault](content)
-    check_complete(put_right(content)[0])
+    notebook, _ = put_right(content)
+    check_complete(notebook)
+    # what is left of a test's copies would count as the student's own code
+    others = [c.source for c in notebook.cells if "nbgrader" not in c.metadata]
+    assert not [source for source in others if source.startswith("# Tests of")]
 
 
 @pytest.mark.parametrize(
