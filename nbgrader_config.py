@@ -47,5 +47,6 @@ c.Autograde.autograde_preprocessors = [
 c.GenerateFeedback.preprocessors = [
     "nbgrader.preprocessors.GetGrades",
     "grader.feedback.HideTests",
+    "grader.feedback.Summarise",
     "nbconvert.preprocessors.CSSHTMLHeaderPreprocessor",
 ]

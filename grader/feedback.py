@@ -1,12 +1,13 @@
 """What students get back: what is wrong, in words, and not the tests themselves."""
 
 import html
+import re
 from pathlib import Path
 
 from nbformat import NotebookNode
 from nbformat.v4 import new_markdown_cell
 from nbgrader.converters import GenerateFeedback
-from nbgrader.preprocessors import ClearHiddenTests
+from nbgrader.preprocessors import ClearHiddenTests, NbGraderPreprocessor
 from traitlets import Bool
 
 from grader import files
@@ -26,6 +27,32 @@ class HideTests(ClearHiddenTests):
 
     def preprocess(self, nb, resources):
         return (nb, resources) if self.reveal else super().preprocess(nb, resources)
+
+
+class Summarise(NbGraderPreprocessor):
+    """Say first of all how each test went, and what is wrong where one failed."""
+
+    def preprocess(self, nb, resources):
+        rows = ["| test | points | |", "|---|---|---|"]
+        for cell in nb.cells:
+            entry = cell.metadata.get("nbgrader", {})
+            if entry.get("grade"):
+                points = f"{entry.get('score') or 0:g} of {entry.get('points', 0):g}"
+                said = [
+                    o.traceback for o in cell.get("outputs", ()) if "traceback" in o
+                ]
+                words = " · ".join(line for lines in said for line in lines)
+                rows.append(f"| {entry['grade_id']} | {points} | {_plain(words)} |")
+        title = "## How the tests went\n\n"
+        nb.cells.insert(0, new_markdown_cell(title + "\n".join(rows), id="summary"))
+        return nb, resources
+
+
+def _plain(words: str) -> str:
+    """Words for a Markdown table that nothing in them can turn into something else."""
+    return re.sub(
+        r"[^\w\s.,:;()=·]", lambda sign: f"&#{ord(sign[0])};", " ".join(words.split())
+    )
 
 
 def write_feedback(course: Course, homework: str, student: str) -> str | None:
