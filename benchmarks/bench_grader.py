@@ -1,6 +1,7 @@
 """The grader beside stock nbgrader, on the same class of 40 submissions of homework 1.
 
-Three things are measured, one after the other, in CPU seconds and by the clock:
+Three things are measured, one after the other, by the clock and in CPU seconds of the
+whole machine, which should have nothing else to do:
 
 - *bare*: the students' cells and the tests, one submission after another in one warm
   process, with nothing between them. That work is not the grader's, and no grader can
@@ -15,7 +16,6 @@ unfinished exercises. ``--students`` takes fewer, ``--no-stock`` leaves the riva
 
 import argparse
 import os
-import resource
 import shutil
 import subprocess
 import sys
@@ -55,12 +55,10 @@ def submissions(count: int) -> dict[str, nbformat.NotebookNode]:
 
 def bare(folder: Path) -> None:
     """Run every submission's cells and tests in this process; print the CPU seconds."""
-    import ast
-
     import torch
 
     from byhand import data
-    from tests.homework import _compile, _parse
+    from tests.homework import _compile
 
     torch.set_num_threads(1)
     data.digits("train"), data.digits("test")
@@ -77,7 +75,6 @@ def bare(folder: Path) -> None:
             graded = cell.metadata.get("nbgrader", {}).get("grade")
             text = tests[cell.id] if graded else cell.source
             try:
-                ast.parse(text) if not graded else _parse(text)
                 exec(_compile(text, cell.id), names)
             except Exception:
                 continue
@@ -109,8 +106,12 @@ class Measured:
 
 
 def _cpu() -> float:
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
+    """CPU seconds of the whole machine so far: much of what runs is nobody's child."""
+    names = ("user", "nice", "system", "idle", "iowait", "irq", "softirq")
+    words = Path("/proc/stat").read_text().splitlines()[0].split()[1:]
+    ticks = dict(zip(names, map(int, words), strict=False))
+    busy = sum(ticks[n] for n in ("user", "nice", "system", "irq", "softirq"))
+    return busy / os.sysconf("SC_CLK_TCK")
 
 
 def _memory(pid: int) -> int:
