@@ -67,6 +67,7 @@ def results(course: Course, homework: str) -> list[tuple[str, float, float]]:
 
 def current_sheet(course: Course, homework: str) -> sheet.Sheet:
     """The homework's sheet; its tests are noted in the gradebook if they are new."""
+    course.gradebook().close()  # or it is said why it cannot be used
     source = ROOT / "solutions" / homework / f"{homework}.ipynb"
     mark = course.folder / "verdicts" / homework / "registered"
     gradebook = course.nbgrader.db_url.encode()
