@@ -57,6 +57,11 @@ if [ "$(uname)" = Linux ] && ! command -v bwrap >/dev/null; then
   try bubblewrap "https://github.com/containers/bubblewrap (grading needs its program bwrap)"
 fi
 
+if [ "$purpose" = test ] && [ "$(uname)" = Linux ] \
+  && ! compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null; then
+  try postgresql "https://www.postgresql.org (one test keeps the gradebook in it)"
+fi
+
 if [ "$purpose" = test ] && ! "$venv/bin/python" -m tests.browser 2>/dev/null; then
   if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
     try chromium "https://www.chromium.org (the tests of the published pages need a browser)"
