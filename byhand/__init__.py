@@ -4,10 +4,11 @@
 - :mod:`byhand.data`    MNIST (or the offline digits) and toy data in the plane
 - :mod:`byhand.plots`   figures that read well in light and dark, in colour or without
 - :mod:`byhand.check`   is what I built right? closeness, gradients, equality to torch
+- :mod:`byhand.practice`  is my layer right? the smallest case that fails, drawn
 - :mod:`byhand.prose`   sentences whose numbers are computed
 """
 
-from byhand import check, data, plots
+from byhand import check, data, plots, practice
 from byhand.device import default_device, seed_everything
 from byhand.plots import use_style
 from byhand.prose import say
@@ -17,6 +18,7 @@ __all__ = [
     "data",
     "default_device",
     "plots",
+    "practice",
     "say",
     "seed_everything",
     "use_style",
