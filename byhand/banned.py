@@ -3,12 +3,43 @@
 A pattern is a dotted name (``torch.nn`` forbids it and all that is in it) or, with a
 dot in front, a name wherever it is looked up (``.backward`` forbids ``loss.backward()``
 and ``from torch import backward``).
+
+Reading only helps where one can read: :func:`tricks` finds what hides from a reader
+which function is called (``eval``, ``__dict__``, a module handed on as a value, …).
 """
 
 import ast
 import importlib
+import importlib.util
+import re
+import sys
 import types
 from dataclasses import dataclass
+
+from IPython.core.inputtransformer2 import TransformerManager
+
+HIDING = {
+    *("eval", "exec", "compile", "__import__", "globals", "locals", "vars"),
+    *("__builtins__", "__loader__", "__spec__", "get_ipython", "breakpoint"),
+}
+MODULES = {
+    *("builtins", "ctypes", "code", "codeop", "gc", "grader", "importlib", "inspect"),
+    *("IPython", "marshal", "pickle", "pkgutil", "runpy", "subprocess", "types"),
+    *("dill", "cloudpickle", "joblib", "_thread", "__main__"),
+}
+PARTS = (
+    *("sys.modules", "sys.path", "sys.meta_path", "sys.path_hooks", "sys._getframe"),
+    *("operator.attrgetter", "operator.methodcaller", "byhand.banned"),
+    *("torch.ops", "torch.jit", "torch.compile", "torch.hub", "torch.library"),
+    *("torch.load", "torch.fx", "torch.export", "torch.overrides", "torch.utils"),
+)
+SPECIAL = {  # of the names with two underscores, those that hide nothing
+    *("__init__", "__name__", "__class__", "__len__", "__call__", "__getitem__"),
+    *("__setitem__", "__iter__", "__next__", "__repr__", "__str__", "__doc__"),
+    *("__version__", "__add__", "__mul__", "__eq__", "__post_init__", "__enter__"),
+}
+HARMLESS = ("matplotlib", "config", "pip", "time", "timeit", "capture")  # magics
+MAX_MAGICS = 100  # lines of one cell that IPython has to rewrite, one after another
 
 
 @dataclass(frozen=True)
@@ -50,6 +81,100 @@ def uses(source: ast.Module, patterns: list[str], known: dict[str, str]) -> list
                 if full and isinstance(target, ast.Name):
                     known[target.id] = full
     return sorted(found.values(), key=lambda use: use.line)
+
+
+def parts(source: str) -> list[str]:
+    """The Python in a cell: without IPython's own syntax, and what its magics run.
+
+    Raises:
+        ValueError: the cell is too much for a reader.
+    """
+    try:
+        ast.parse(source)
+        return [source]
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        pass
+    if len(source) > 50_000 or len(re.findall(r"(?m)^\s*[%!?]", source)) > MAX_MAGICS:
+        raise ValueError("too long, or with too many magics")
+    try:
+        text = TransformerManager().transform_cell(source)
+        tree = ast.parse(text)
+    except Exception:  # no Python, so nothing of it will run
+        return []
+    inner = [
+        argument.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and _magic(node)
+        for argument in node.args[1:]
+        if isinstance(argument, ast.Constant) and isinstance(argument.value, str)
+    ]
+    return [text, *(part for code in inner for part in parts(code))]
+
+
+def _magic(node: ast.Call) -> str:
+    """The magic that a call is, as IPython rewrites it: its name; "" if it is none."""
+    function = node.func
+    if (
+        isinstance(function, ast.Attribute)
+        and function.attr in ("run_line_magic", "run_cell_magic")
+        and isinstance(function.value, ast.Call)
+        and isinstance(function.value.func, ast.Name)
+        and function.value.func.id == "get_ipython"
+        and node.args
+        and isinstance(node.args[0], ast.Constant)
+    ):
+        return str(node.args[0].value)
+    return ""
+
+
+def tricks(source: ast.Module, known: dict[str, str]) -> list[Use]:
+    """What hides which function is called, or makes a name stand for another thing.
+
+    Args:
+        source, known: as for :func:`uses`.
+    """
+    found: dict[int, Use] = {}
+
+    def note(node, name: str) -> None:
+        found.setdefault(node.lineno, Use(name, node.lineno))
+
+    with_dot, harmless = set(), set()
+    for node in ast.walk(source):
+        for name, full in _imported(node):
+            known[name] = full
+            root = full.partition(".")[0]
+            own = root not in sys.modules and importlib.util.find_spec(root) is None
+            star = root == "torch" and full.endswith(".*")
+            if root in MODULES or own or star or _is_part(full):
+                note(node, f"importing {full}")
+        if isinstance(node, ast.Attribute):
+            with_dot.add(node.value)
+        if isinstance(node, ast.Call) and _magic(node) in HARMLESS:
+            harmless.add(node.func.value.func)
+    for node in ast.walk(source):
+        if isinstance(node, ast.Name) and node not in harmless:
+            full = known.get(node.id, "")
+            module = full.partition(".")[0] == "torch" and full in sys.modules
+            if node.id in HIDING or (module and node not in with_dot):
+                note(node, node.id)
+        elif isinstance(node, ast.Attribute):
+            full = _full_name(node, known) or ""
+            special = node.attr.startswith("__") and node.attr not in SPECIAL
+            stored = isinstance(node.ctx, ast.Store) and full
+            if special or stored or _is_part(full):
+                note(node, full or f".{node.attr}")
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            on_self = node.args and getattr(node.args[0], "id", "") == "self"
+            named = node.func.id not in ("getattr", "setattr") or _is_getattr(node)
+            if not named and not on_self:
+                note(node, f"{node.func.id} with a name that is computed")
+    return sorted(found.values(), key=lambda use: use.line)
+
+
+def _is_part(full: str) -> bool:
+    root, *rest = full.split(".")
+    private = root == "torch" and any(re.match("_(?!_version__)", p) for p in rest)
+    return private or any(matches(full, part) for part in PARTS)
 
 
 def matches(name: str, pattern: str) -> bool:
@@ -106,12 +231,19 @@ def enforce(patterns: list[str]) -> None:
     Classes are left alone (others derive from them); their instances can no longer be
     called, because what they call is refused.
     """
+    for owner, name, said in _forbidden(patterns):
+        _refuse(owner, name, said)
+        _refuse(owner, f"{name}_", f"{said}_")  # in place
+
+
+def _forbidden(patterns: list[str]):
+    """Owner, name, and the name to say of every function that patterns forbid."""
     import torch
 
     for pattern in patterns:
         if pattern.startswith("."):
             for owner in (torch, torch.Tensor, torch.special, torch.nn.functional):
-                _refuse(owner, pattern[1:], pattern)
+                yield owner, pattern[1:], pattern
             continue
         module, _, name = pattern.rpartition(".")
         thing = _find(pattern)
@@ -119,9 +251,9 @@ def enforce(patterns: list[str]) -> None:
             for part in [thing, *_parts(thing)]:
                 for name in dir(part):
                     if not name.startswith("_"):
-                        _refuse(part, name, f"{part.__name__}.{name}")
+                        yield part, name, f"{part.__name__}.{name}"
         elif thing is not None:
-            _refuse(_find(module), name, pattern)
+            yield _find(module), name, pattern
 
 
 def _find(name: str):

@@ -4,14 +4,33 @@ import html
 import re
 from pathlib import Path
 
+import bleach
+from nbconvert.filters import markdown2html_mistune
+from nbconvert.preprocessors import Preprocessor
 from nbformat import NotebookNode
 from nbformat.v4 import new_markdown_cell
 from nbgrader.converters import GenerateFeedback
 from nbgrader.preprocessors import ClearHiddenTests, NbGraderPreprocessor
+from nbgrader.utils import is_locked
 from traitlets import Bool
 
 from grader import files
 from grader.course import Course
+
+MAX_LINE = 500  # characters
+TAGS = {
+    *bleach.ALLOWED_TAGS,
+    *("p", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "br", "div", "span", "pre"),
+    *("table", "thead", "tbody", "tr", "th", "td", "details", "summary", "del"),
+}
+ATTRIBUTES = {
+    "a": lambda tag, name, value: (
+        name in ("href", "title") or (name, value) == ("class", "anchor-link")
+    ),
+    "span": ["class"],  # of code in colours
+    "div": lambda tag, name, value: (name, value) == ("class", "highlight"),
+}
+ATTRIBUTES |= {f"h{level}": ["id"] for level in range(1, 7)}
 
 
 class HideTests(ClearHiddenTests):
@@ -27,6 +46,36 @@ class HideTests(ClearHiddenTests):
 
     def preprocess(self, nb, resources):
         return (nb, resources) if self.reveal else super().preprocess(nb, resources)
+
+    def preprocess_cell(self, cell, resources, cell_index):
+        if not is_locked(cell):  # what students write there hides nothing
+            return cell, resources
+        return super().preprocess_cell(cell, resources, cell_index)
+
+
+def safe_markdown(source: str) -> str:
+    """A text cell as HTML in which nothing of a student's runs, loads or covers the page.
+
+    For nbconvert, in place of its own filter: also in the formgrader, where a script
+    would have the rights of the instructor's server.
+    """
+    return bleach.clean(
+        markdown2html_mistune(source),
+        tags=TAGS,
+        attributes=ATTRIBUTES,
+        protocols={"http", "https", "mailto"},
+    )
+
+
+class ShortLines(Preprocessor):
+    """Cut very long lines: colouring them takes time that grows as their square."""
+
+    def preprocess_cell(self, cell, resources, index):
+        lines = cell.source.split("\n")
+        if max(map(len, lines)) > MAX_LINE:
+            short = [n if len(n) <= MAX_LINE else f"{n[:MAX_LINE]} …" for n in lines]
+            cell.source = "\n".join(short)
+        return cell, resources
 
 
 class Summarise(NbGraderPreprocessor):

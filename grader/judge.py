@@ -254,7 +254,7 @@ def free_names(source: str) -> list[str]:
     """The names that a cell uses and does not bind itself, but for built-in ones."""
     try:
         table = symtable.symtable(_plain_python(source), "cell", "exec")
-    except SyntaxError:
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
         return []
     used, waiting = set(), [table]
     while waiting:
@@ -268,7 +268,7 @@ def bound_names(source: str) -> set[str]:
     """The names that a cell binds: by assignment, def, class, import, for, …"""
     try:
         table = symtable.symtable(_plain_python(source), "cell", "exec")
-    except SyntaxError:
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
         return set()
     found = {s.get_name() for s in table.get_symbols() if _is_bound(s)}
     return found
@@ -303,21 +303,36 @@ def _forbidden(notebook: NotebookNode, sheet: Sheet) -> dict[str, dict]:
         return {}
     known: dict[str, str] = {}
     parts = []  # (names bound, names used, uses that are forbidden, cell)
+    hidden = None  # what keeps this notebook from being read at all
     for place, cell in enumerate(notebook.cells, start=1):
         name = cell.metadata.get("nbgrader", {}).get("grade_id")
         registered = sheet[name] if name else None
         if cell.cell_type != "code" or (registered and registered.kind == "test"):
             continue
+        label = name or f"cell {place}"
+        bound, used, found = set(), set(), []
         try:
-            tree = _parse(cell.source)
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
-            continue
-        found = banned.uses(tree, list(sheet.banned), known)
+            for text in banned.parts(cell.source):
+                tree = ast.parse(text)
+                found += banned.uses(tree, list(sheet.banned), known)
+                found_here = banned.tricks(tree, known)
+                if found_here and not (registered and registered.kind == "given"):
+                    hidden = hidden or (label, found_here[0])
+                bound |= bound_names(text)
+                used |= set(free_names(text))
+        except (ValueError, RecursionError, MemoryError):
+            hidden = hidden or (label, banned.Use("what cannot be read", 1))
         if registered and registered.kind == "given":
             found = []
-        label = name or f"cell {place}"
-        bound, used = bound_names(cell.source), set(free_names(cell.source))
         parts.append((bound, used, found, label))
+    if hidden:
+        label, use = hidden
+        words = (
+            f"{label}, line {use.line}: {use.name} hides what your code calls, which is "
+            "not allowed in a homework that forbids some calls."
+        )
+        error = {"type": "NotAllowed", "words": words, "lines": []}
+        return {test.name: error for test in sheet.tests}
     errors = {}
     for test in sheet.tests:
         reached, names = set(), set(free_names(test.source))

@@ -9,6 +9,7 @@ have, in an order in which it can be graded; all other cells are ordinary ones.
 import ast
 import json
 import re
+from functools import lru_cache
 
 import nbformat
 from nbformat import NotebookNode
@@ -18,6 +19,7 @@ from grader.sheet import Sheet, SheetCell
 
 MAX_CELLS = 2_000
 MAX_SOURCE = 500_000  # characters of one cell
+MAX_SOURCES = 2_000_000  # of all
 
 
 class Unreadable(Exception):
@@ -61,6 +63,9 @@ def read(data: bytes) -> NotebookNode:
         "language": "python",
     }
     notebook.cells = [_cell(c) for c in cells if isinstance(c, dict)]
+    size = sum(len(cell.source) for cell in notebook.cells)
+    if size > MAX_SOURCES:
+        raise Unreadable(f"its cells have {size:,} characters")
     return notebook
 
 
@@ -215,6 +220,7 @@ def _unique_ids(notebook: NotebookNode) -> None:
         seen.add(cell.id)
 
 
+@lru_cache(4096)
 def defined(source: str) -> set[str]:
     """The functions and classes that a cell defines."""
     try:
