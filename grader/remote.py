@@ -1,13 +1,10 @@
 """Called in other processes: the worker, and all that it imports, is loaded only there."""
 
-import ctypes
 import multiprocessing
 import os
-import signal
 import socket
+import threading
 from pathlib import Path
-
-PR_SET_PDEATHSIG = 1
 
 
 def prepare(control: socket.socket | None, walls: bool) -> None:
@@ -16,14 +13,17 @@ def prepare(control: socket.socket | None, walls: bool) -> None:
     Args:
         control: the way to a zygote; None where no student's code will be run.
     """
-    # when a run is killed, the process that all workers come from ends; they with it
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    if not multiprocessing.parent_process().is_alive():
-        os._exit(1)
+    threading.Thread(target=_end_with_the_run, daemon=True).start()
     if control:
         from grader import worker
 
         worker.use_rooms(control, walls)
+
+
+def _end_with_the_run() -> None:
+    """End this process when the run has, even if that was killed."""
+    multiprocessing.parent_process().join()
+    os._exit(1)
 
 
 def call(function: str, *args):

@@ -21,7 +21,7 @@ from nbformat.v4 import new_code_cell
 from nbgrader.api import Gradebook
 
 from tests import project
-from tests.homework import Homework
+from tests.homework import ROOT, Homework
 from tests.test_course_loop import HW, filled, hashes, reference
 from tests.test_repair import MENDED
 
@@ -769,3 +769,13 @@ for student in sys.argv[1:]:
                     )
     assert len(found["grader"]) == len(handed_in) * len(POINTS)
     assert found["grader"] == found["nbgrader"] == found["formgrader"]
+
+
+def test_a_class_in_one_run():
+    """The benchmark of 1,000 (`benchmarks.bench_class1000`), with fewer."""
+    command = [sys.executable, "-m", "benchmarks.bench_class1000", "--students", "25"]
+    result = subprocess.run(
+        command, cwd=ROOT, env=project.environment(), capture_output=True, text=True
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "each as expected" in result.stdout
