@@ -19,7 +19,6 @@ REFUSED = {
     "add_key": (248, 217),  # keyrings outlive a room
     "request_key": (249, 218),
     "keyctl": (250, 219),
-    "sched_setaffinity": (203, 122),  # a room keeps to its processor
     "bpf": (321, 280),
     "perf_event_open": (298, 241),
     "userfaultfd": (323, 282),

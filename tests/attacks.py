@@ -894,7 +894,7 @@ for pid in [os.getppid(), *map(int, filter(str.isdigit, os.listdir("/proc")))]:
     Attack(
         "namespaces",
         "new namespaces, for capabilities, mounts and a way out",
-        f"""
+        """
 import ctypes, os
 libc = ctypes.CDLL(None, use_errno=True)
 print("unshare", libc.unshare(0x10000000 | 0x20000), ctypes.get_errno())
@@ -903,7 +903,7 @@ print("umount", libc.umount2(b"/proc", 2), libc.umount2(b"/tmp", 2))
 print("chroot", libc.chroot(b"/proc/1/root"), "setuid", libc.setuid(0), libc.setgid(0))
 for kind in ("mnt", "net", "pid", "user"):
     try:
-        print(kind, libc.setns(os.open(f"/proc/1/ns/{{kind}}", 0), 0))
+        print(kind, libc.setns(os.open(f"/proc/1/ns/{kind}", 0), 0))
     except OSError as error:
         print(error)
 """,
@@ -1164,7 +1164,7 @@ for name in ("RLIMIT_NPROC", "RLIMIT_DATA", "RLIMIT_FSIZE", "RLIMIT_CPU", "RLIMI
     except (OSError, ValueError) as error:
         print(error)
 for act in (lambda: os.nice(-10), lambda: os.sched_setscheduler(0, 1, os.sched_param(1)),
-            lambda: time.clock_settime(0, 1.0), lambda: os.sched_setaffinity(0, {0, 1})):
+            lambda: time.clock_settime(0, 1.0)):
     try:
         act()
         print("DONE")
@@ -1548,3 +1548,62 @@ FORBIDDEN = [
 
 ATTACKS = [*IN_PROCESS, *DOOR, *SYSTEM, *NOTEBOOK, *FORBIDDEN]
 assert len({attack.name for attack in ATTACKS}) == len(ATTACKS)
+
+# Two who work together: what one leaves behind, the other looks for. Neither is in the
+# table: each says FOUND only where it has found the other's traces.
+LEAVE = f"""
+import ctypes, os, socket, threading, time, torch
+from byhand import data
+libc = ctypes.CDLL(None)
+libc.shmget(0x5EC12E7, 4096, 0o1666), libc.semget(0x5EC12E7, 1, 0o1666)
+libc.msgget(0x5EC12E7, 0o1666)
+torch.secret = os.secret = data.secret = 1
+os.environ["SECRET"] = "1"
+data.digits("train").images.fill_(7)
+for folder in ("/", "/tmp", "/dev", "/dev/shm", "/dev/pts", "/var/tmp", os.getcwd()):
+    try:
+        open(f"{{folder}}/{MARK}-note", "w").write("x")
+    except OSError:
+        pass
+if os.fork() == 0:
+    os.setsid()
+    for address in ("\\0{MARK}-note", ("127.0.0.1", 47113)):
+        family = socket.AF_UNIX if isinstance(address, str) else socket.AF_INET
+        try:
+            server = socket.socket(family)
+            server.bind(address)
+            server.listen()
+            threading.Thread(target=server.accept).start()
+        except OSError:
+            pass
+    time.sleep(600)
+print("left")
+"""
+LOOK = f"""
+import ctypes, glob, os, socket, torch
+from byhand import data
+libc = ctypes.CDLL(None)
+for get in (libc.shmget, libc.msgget):
+    if get(0x5EC12E7, 0) >= 0:
+        print("FOUND", get)
+if libc.semget(0x5EC12E7, 0, 0) >= 0:
+    print("FOUND a semaphore")
+if any(hasattr(thing, "secret") for thing in (torch, os, data)) or "SECRET" in os.environ:
+    print("FOUND an attribute")
+if data.digits("train").images.max() > 1:
+    print("FOUND changed data")
+for folder in ("/", "/tmp", "/dev", "/dev/shm", "/dev/pts", "/var/tmp", os.getcwd()):
+    if os.path.exists(f"{{folder}}/{MARK}-note"):
+        print("FOUND a file in", folder)
+for address in ("\\0{MARK}-note", ("127.0.0.1", 47113)):
+    family = socket.AF_UNIX if isinstance(address, str) else socket.AF_INET
+    try:
+        socket.socket(family).connect(address)
+        print("FOUND", address)
+    except OSError:
+        pass
+others = [p for p in glob.glob("/proc/[0-9]*") if os.path.basename(p) != str(os.getpid())]
+if others:
+    print("FOUND processes", others)
+print("looked")
+"""
