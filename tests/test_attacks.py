@@ -252,3 +252,45 @@ def test_one_student_leaves_nothing_for_the_next(tmp_path, monkeypatch):
             cells = notebook(course, f"s{n}").cells
             shown = json.dumps([c.get("outputs") for c in cells])
             assert word in shown and "FOUND" not in shown
+
+
+# what an attack does in a cell of its own, it can do in every homework
+GENERAL = [
+    a for a in ATTACKS if a.code and not (a.cells or a.edit or a.earns or a.bomb)
+]
+OTHERS = sorted(p.stem for p in ROOT.glob("assignments/hw*/*.ipynb") if p.stem != HW)
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_the_other_homeworks_give_nothing_either(name, tmp_path, monkeypatch):
+    """The attacks are shared out among the other homeworks."""
+    monkeypatch.setenv("BYHAND_LIMITS", json.dumps(LIMITS))
+    monkeypatch.setenv("BYHAND_OFFLINE", "1")
+    monkeypatch.delenv("BYHAND_DATA", raising=False)
+    released = json.loads((ROOT / "assignments" / name / f"{name}.ipynb").read_text())
+    folder, course = tmp_path / "in", tmp_path / "course"
+    folder.mkdir()
+    attacks = GENERAL[OTHERS.index(name) :: len(OTHERS)]
+    assert len(attacks) >= 10
+    for attack in attacks:
+        text = json.dumps(attack.notebook(released, course=course, root=ROOT, port=9))
+        (folder / f"{attack.name}.ipynb").write_text(text, "utf8")
+    run = grader(course, "grade", name, "--from", folder, "--jobs", "2")
+    assert points(course) == {attack.name: 0 for attack in attacks}, run.stdout
+    source = nbformat.read(ROOT / "solutions" / name / f"{name}.ipynb", 4)
+    known = "".join("".join(cell["source"]) for cell in released["cells"])
+    secrets = [
+        line.strip()
+        for cell in source.cells
+        for part in re.findall(
+            r"### BEGIN (?:HIDDEN|SOLUTION).*?### END", cell.source, re.S
+        )
+        for line in part.splitlines()
+        if len(line.strip()) > 30 and line.strip() not in known
+    ]
+    assert len(secrets) > 10
+    for attack in attacks:
+        path = course / "feedback" / attack.name / name / f"{name}.html"
+        text = re.sub(r"<[^>]+>", "", path.read_text("utf8"))
+        text = text.replace("&#39;", "'").replace("&quot;", '"')
+        assert not [line for line in secrets if line in text], attack.name
