@@ -138,7 +138,9 @@ def _look(notebook: NotebookNode, path: Path, report: Report) -> None:
             continue
         report.missing += _unwritten(tree)
         if not entry.get("locked"):
-            for use in banned.uses(tree, list(rules.get("banned", ())), known):
+            patterns = list(rules.get("banned", ()))
+            uses = banned.uses(tree, patterns, known)
+            for use in uses + (banned.tricks(tree, known) if patterns else []):
                 where = f"{name or f'cell {place}'}, line {use.line}"
                 report.forbidden.append(f"{use.name} ({where})")
 
