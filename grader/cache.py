@@ -34,6 +34,7 @@ class Cache:
         """The hash of a repaired notebook."""
         cells = [
             (c.metadata.get("nbgrader", {}).get("grade_id"), c.cell_type, c.source)
+            + ((c.outputs,) if c.get("outputs") else ())  # kept where nothing is run
             for c in notebook.cells
         ]
         return self.submission(student, json.dumps(cells).encode())

@@ -115,7 +115,7 @@ class _Run:
                     words = f"{points:g} of {most:g} (graded before)"
                     yield Outcome(student, True, words)
                     continue
-                notebook = repair.read(data)
+                notebook = repair.read(data, outputs=not self.sheet.tests)
             except OSError as error:
                 yield self._spoilt(student, f"the file cannot be read ({error})")
             except (files.Refused, repair.Unreadable) as error:
@@ -208,6 +208,9 @@ class _Run:
     def _words(self, student: str) -> str:
         points, most = self.points[student]
         words = f"{points:g} of {most:g}"
+        manual = sum(cell.kind in ("manual", "task") for cell in self.sheet.cells)
+        if manual:
+            words += f"; {manual} parts are marked by hand"
         if self.notes[student]:
             words += f" (put right: {len(self.notes[student])})"
         return words

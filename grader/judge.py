@@ -16,6 +16,7 @@ import os
 import socket
 import symtable
 import time
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -54,8 +55,14 @@ class Verdict:
 def judge(
     notebook: NotebookNode, sheet: Sheet, student: str, sandbox: Sandbox
 ) -> Verdict:
-    """Run a repaired submission; its cells get the outputs, tests only of the judge."""
+    """Run a repaired submission; its cells get the outputs, tests only of the judge.
+
+    Where there are no tests, nothing is run: people mark what was handed in.
+    """
     verdict = Verdict()
+    if not sheet.tests:
+        verdict.notes.append("nothing was run: outputs are as they were handed in")
+        return verdict
     forbidden = _forbidden(notebook, sheet)
     before = time.process_time()
     with _Session(sheet, student, sandbox) as session:
@@ -108,13 +115,7 @@ class _Session:
         except _Lost as lost:
             self._note(f"{label}: {lost}")
             return [_error_output({"type": "", "words": str(lost), "lines": []})]
-        outputs = answer.get("outputs")
-        outputs = outputs[:MAX_OUTPUTS] if type(outputs) is list else []
-        found = []
-        for output in filter(None, map(_output, outputs)):
-            self.left -= len(json.dumps(output))
-            if self.left > 0:
-                found.append(output)
+        found, self.left = _shown(answer.get("outputs"), self.left)
         if type(answer.get("error")) is dict:
             found.append(_error_output(answer["error"]))
         return found
@@ -353,6 +354,24 @@ def _forbidden(notebook: NotebookNode, sheet: Sheet) -> dict[str, dict]:
                 errors[test.name] = {"type": "NotAllowed", "words": words, "lines": []}
                 break
     return errors
+
+
+def shown(cells: Iterable) -> Iterator[list[NotebookNode]]:
+    """For each cell, what is kept of its outputs; all together are bounded."""
+    left = MAX_SHOWN
+    for outputs in cells:
+        found, left = _shown(outputs, left)
+        yield found
+
+
+def _shown(outputs, left: int) -> tuple[list[NotebookNode], int]:
+    outputs = outputs[:MAX_OUTPUTS] if type(outputs) is list else []
+    found = []
+    for output in filter(None, map(_output, outputs)):
+        left -= len(json.dumps(output))
+        if left > 0:
+            found.append(output)
+    return found, left
 
 
 def _output(shown) -> NotebookNode | None:

@@ -25,8 +25,8 @@ class Repair(NbGraderPreprocessor):
     """Put a submission's cells right (`grader.repair`), in place of OverwriteCells."""
 
     def preprocess(self, nb, resources):
-        clean = repair.read(nbformat.writes(nb).encode())
         sheet = current_sheet(Course(), resources["nbgrader"]["assignment"])
+        clean = repair.read(nbformat.writes(nb).encode(), outputs=not sheet.tests)
         notes = repair.repair(clean, sheet)
         clean.metadata["byhand"] = {"repaired": notes}
         return clean, resources

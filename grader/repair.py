@@ -15,6 +15,7 @@ import nbformat
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell
 
+from grader.judge import shown
 from grader.sheet import Sheet, SheetCell
 
 MAX_CELLS = 2_000
@@ -26,8 +27,11 @@ class Unreadable(Exception):
     """This is no notebook that can be graded; the message says why."""
 
 
-def read(data: bytes) -> NotebookNode:
+def read(data: bytes, outputs: bool = False) -> NotebookNode:
     """The notebook in a file, whatever version, encoding mark or fault it has.
+
+    Args:
+        outputs: whether the text and the pictures that cells had shown are kept.
 
     Raises:
         Unreadable: there is no notebook in it.
@@ -62,11 +66,39 @@ def read(data: bytes) -> NotebookNode:
         "display_name": "Python 3 (ipykernel)",
         "language": "python",
     }
-    notebook.cells = [_cell(c) for c in cells if isinstance(c, dict)]
+    cells = [c for c in cells if isinstance(c, dict)]
+    notebook.cells = [_cell(c) for c in cells]
     size = sum(len(cell.source) for cell in notebook.cells)
     if size > MAX_SOURCES:
         raise Unreadable(f"its cells have {size:,} characters")
+    if outputs:
+        kept = shown(_saved(c.get("outputs")) for c in cells)
+        for cell, found in zip(notebook.cells, kept, strict=True):
+            if cell.cell_type == "code":
+                cell.outputs = found
     return notebook
+
+
+def _saved(outputs) -> list[dict]:
+    """The outputs that were saved with a cell, as a room would send them."""
+
+    def text(value) -> str:
+        parts = value if isinstance(value, list) else [value]
+        whole = "".join(part for part in parts if isinstance(part, str))
+        return whole.encode("utf-8", "replace").decode()
+
+    found = []
+    outputs = outputs if isinstance(outputs, list) else []
+    for output in (o for o in outputs if isinstance(o, dict)):
+        if isinstance(output.get("data"), dict):
+            found.append({"data": {k: text(v) for k, v in output["data"].items()}})
+        elif output.get("output_type") == "error":
+            words = f"{text(output.get('ename'))}: {text(output.get('evalue'))}\n"
+            found.append({"stream": "stderr", "text": words})
+        else:
+            words = text(output.get("text"))
+            found.append({"stream": output.get("name"), "text": words})
+    return found
 
 
 def _cell(cell: dict) -> NotebookNode:

@@ -21,6 +21,11 @@ def released(name):
     return nbformat.read(ROOT / "assignments" / name / f"{name}.ipynb", 4)
 
 
+def is_test(cell) -> bool:
+    meta = cell.metadata.get("nbgrader", {})
+    return bool(meta.get("grade")) and not meta["solution"]
+
+
 def marked(name: str, mark: str) -> list[str]:
     """The parts of the source's cells between BEGIN and END marks."""
     pattern = rf"### BEGIN {mark}\n(.*?)\n *### END {mark}"
@@ -44,7 +49,8 @@ def test_no_solution_and_no_hidden_test_is_released(name):
     visible = "\n".join(cell.source for cell in released(name).cells)
     solutions = marked(name, "SOLUTION")
     hidden = marked(name, "HIDDEN TESTS")
-    assert solutions and hidden
+    tests = [c for c in source(name).cells if is_test(c)]
+    assert solutions and bool(hidden) == bool(tests)
     for part in hidden:
         assert part not in visible
     lines = {line.strip() for part in solutions for line in part.splitlines()}
@@ -53,7 +59,9 @@ def test_no_solution_and_no_hidden_test_is_released(name):
         assert not cell.get("outputs")
         assert set(cell.metadata) <= {"nbgrader", "deletable", "editable"}
         if cell.metadata.get("nbgrader", {}).get("solution"):
-            assert "raise NotImplementedError()" in cell.source
+            code = cell.cell_type == "code"
+            stub = "raise NotImplementedError()" if code else "YOUR ANSWER HERE"
+            assert stub in cell.source
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -65,8 +73,11 @@ def test_cells_are_sound(name):
     for cell in cells:
         meta = cell.metadata.nbgrader
         assert meta.schema_version == 3
-        if meta.grade:  # a test says what it is worth, and brings what it needs
-            assert re.search(rf"\({meta.points} points?\)", cell.source.split("\n\n")[0])
+        if meta.grade:  # what is graded says what it is worth
+            assert re.search(
+                rf"\({meta.points} points?\)", cell.source.split("\n\n")[0]
+            )
+        if is_test(cell):  # and brings what it needs
             imported = {
                 alias.asname or alias.name
                 for node in ast.walk(ast.parse(cell.source))
