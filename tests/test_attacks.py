@@ -29,14 +29,21 @@ HONEST = homework.solutions[:-1]  # all but the training, which takes its time
 POINTS = 40
 LIMITS = {"cell": 2, "total": 10, "memory": 500, "processes": 32, "files": 16}
 KNOWN = RELEASED.read_text("utf8")
-HIDDEN = [
+SEEN = {
+    line.strip()
+    for c in nbformat.read(RELEASED, 4).cells
+    for line in c.source.split("\n")
+}
+HIDDEN = [  # but for what tests say in words, which is to be read
     line.strip()
     for cell in homework.cells
     for part in re.findall(
         r"### BEGIN (?:HIDDEN|SOLUTION).*?### END", cell.source, re.S
     )
     for line in part.splitlines()
-    if len(line.strip()) > 30 and line.strip() not in KNOWN
+    if len(line.strip()) > 30
+    and line.strip() not in SEEN
+    and not re.fullmatch(r'f?".*"[,)]*', line.strip())
 ]
 
 
