@@ -34,7 +34,14 @@ NOBODY = 65534
 LIBC = ctypes.CDLL(None, use_errno=True)
 CLONE_NEWNS, CLONE_NEWUTS, CLONE_NEWIPC = 0x20000, 0x4000000, 0x8000000
 CLONE_NEWUSER, CLONE_NEWPID, CLONE_NEWNET = 0x10000000, 0x20000000, 0x40000000
-MS_RDONLY, MS_NOSUID, MS_NODEV, MS_REC, MS_PRIVATE = 1, 2, 4, 0x4000, 0x40000
+MS_RDONLY, MS_NOSUID, MS_NODEV, MS_BIND, MS_REC, MS_PRIVATE = (
+    1,
+    2,
+    4,
+    4096,
+    0x4000,
+    0x40000,
+)
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS = 1, 4, 24, 38
 
 
@@ -219,9 +226,13 @@ def _become_room(fd: int, seed: int, limits: Limits, apart: bool) -> None:
         _mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV)
         # inside one more namespace it would have all capabilities again
         Path("/proc/sys/user/max_user_namespaces").write_text("0")
+        kept = {path: os.open(path, os.O_PATH) for path in _needed_in_tmp()}
         for folder in ("/tmp", "/dev/shm"):
             size = f"size={limits.files}m,mode=1777,nr_inodes=20000"
             _mount("tmpfs", folder, "tmpfs", MS_NOSUID | MS_NODEV, size)
+        for path, number in kept.items():
+            os.makedirs(path)
+            _mount(f"/proc/self/fd/{number}", path, None, MS_BIND | MS_REC)
         # terminals are shared by all rooms of a zygote
         _mount("tmpfs", "/dev/pts", "tmpfs", MS_NOSUID | MS_NODEV | MS_RDONLY)
     with contextlib.suppress(OSError):  # if memory runs out, rooms go first
@@ -245,6 +256,14 @@ def _become_room(fd: int, seed: int, limits: Limits, apart: bool) -> None:
     from grader.room import Room
 
     Room(socket.socket(fileno=3), seed).serve()
+
+
+def _needed_in_tmp() -> list[str]:
+    """Folders that a room needs and that a /tmp of its own would hide."""
+    project = Path(__file__).resolve().parent.parent
+    found = [sys.prefix, sys.base_prefix, os.environ.get("BYHAND_DATA", "/")]
+    found += [str(project / "byhand"), str(project / "grader")]
+    return [path for path in found if Path(path).is_relative_to("/tmp")]
 
 
 def _data_size() -> int:
