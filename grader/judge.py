@@ -173,20 +173,26 @@ class _Session:
 
     def _start(self) -> None:
         """See that there is a room, in which the cells so far have run."""
-        if self.process:
-            return
-        if time.monotonic() >= self.deadline:
-            total = f"{self.limits.total:g}"
-            raise _Lost(f"The {total} s for the whole notebook were over before this.")
-        if self.restarts > MAX_RESTARTS:
-            raise _Lost("This was not run: the notebook's process ended too often.")
-        self.restarts += 1
-        seed = _number(f"{self.sheet.homework}/{self.student}")
-        self.process = self.sandbox.room(self.limits, seed)
-        again, self.done = self.done, []
-        for label, source in again:
-            self._run(label, source)
-            self.done.append((label, source))
+        while not self.process:
+            if time.monotonic() >= self.deadline:
+                total = f"{self.limits.total:g}"
+                raise _Lost(
+                    f"The {total} s for the whole notebook were over before this."
+                )
+            if self.restarts > MAX_RESTARTS:
+                raise _Lost("This was not run: the notebook's process ended too often.")
+            self.restarts += 1
+            seed = _number(f"{self.sheet.homework}/{self.student}")
+            self.process = self.sandbox.room(self.limits, seed)
+            for cell in self.done:
+                try:
+                    self._run(*cell)
+                except (
+                    _Lost
+                ) as lost:  # it has ended this room as well: without it, then
+                    self.done.remove(cell)
+                    self._note(f"{cell[0]}, when it was run again: {lost}")
+                    break
 
     def _lost(self, why: str) -> "_Lost":
         ended = self._end()

@@ -21,6 +21,10 @@ class SandboxError(Exception):
     """The sandbox cannot be set up; the message says what to do."""
 
 
+class NoAnswer(Exception):
+    """A room's keeper does not answer: to be tried again."""
+
+
 @dataclass
 class Ended:
     """How a room ended: why its keeper ended it, its exit code, CPU seconds, MB."""
@@ -38,18 +42,24 @@ class RoomProcess:
         self.connection, self.lifeline = connection, lifeline
 
     def end(self) -> Ended:
-        """End the room with all of its processes, and say how it was."""
+        """End the room with all of its processes, and say how it was.
+
+        Raises:
+            SandboxError: the room could not be set up.
+            NoAnswer: its keeper says nothing, which is no fault of the student's.
+        """
         self.connection.close()
         self.lifeline.settimeout(30)
         try:
             self.lifeline.shutdown(socket.SHUT_WR)
-            answer = json.loads(self.lifeline.recv(4096) or b"{}")
+            answer = json.loads(self.lifeline.recv(4096))
         except (OSError, ValueError):
-            answer = {}
-        self.lifeline.close()
+            raise NoAnswer("the sandbox did not answer") from None
+        finally:
+            self.lifeline.close()
         if "error" in answer:
             raise SandboxError(f"{_ADVICE} ({answer['error']})")
-        return Ended(**{"why": "lost", "exit": 0, "cpu": 0, "memory": 0} | answer)
+        return Ended(**answer)
 
 
 class Rooms:

@@ -14,7 +14,7 @@ import threading
 import nbformat
 
 from grader.judge import judge
-from grader.sandbox import Rooms, Sandbox
+from grader.sandbox import NoAnswer, Rooms, Sandbox
 from grader.sheet import Sheet
 from grader.zygote import warm_up
 
@@ -45,13 +45,19 @@ def use_own_sandbox(walls: bool) -> None:
 
 def judge_submission(sheet: Sheet, student: str, notebook: str) -> dict:
     """Judge a repaired notebook (as JSON): the verdict, and the notebook with outputs."""
-    found = nbformat.reads(notebook, as_version=4)
     # should a test itself hang on what it was given, this process ends, and no other
     with open(os.devnull, "w") as null:
-        seconds = sheet.limits.total + GRACE
+        seconds = 2 * sheet.limits.total + GRACE
         faulthandler.dump_traceback_later(seconds, exit=True, file=null)
         try:
-            verdict = judge(found, sheet, student, _rooms)
+            for attempt in (1, 2):
+                found = nbformat.reads(notebook, as_version=4)
+                try:
+                    verdict = judge(found, sheet, student, _rooms)
+                    break
+                except NoAnswer:
+                    if attempt == 2:
+                        raise
         finally:
             faulthandler.cancel_dump_traceback_later()
     return dataclasses.asdict(verdict) | {"notebook": nbformat.writes(found)}

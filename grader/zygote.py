@@ -14,6 +14,7 @@ import ctypes
 import importlib
 import json
 import os
+import re
 import resource
 import select
 import signal
@@ -168,14 +169,16 @@ def _guard(child: int, lifeline: socket.socket, limits: Limits) -> str:
     over = time.monotonic() + limits.total
     page = resource.getpagesize()
     own = _resident(child, page)
+    allowed = limits.memory * 1_000_000
     while time.monotonic() < over:
         ready, _, _ = select.select([ended, lifeline], [], [], 0.1)
         if ended in ready:
             return ""
         if lifeline in ready:
             return "let go"
-        used = sum(max(0, _resident(pid, page) - own) for pid in _family(child))
-        if used > limits.memory * 1_000_000:
+        family = _family(child)
+        used = sum(max(0, _resident(pid, page) - own) for pid in family)
+        if used > allowed and _shared_out(family) > allowed:
             return "memory"
     return "time"
 
@@ -201,6 +204,22 @@ def _resident(pid: int, page: int) -> int:
             return int(file.read().split()[1]) * page
     except (OSError, IndexError):
         return 0
+
+
+def _shared_out(family: list[int]) -> float:
+    """The bytes that processes use, where what several share is counted once.
+
+    A snapshot of a room shares nearly all with it. To find out takes long; hence only
+    where it matters.
+    """
+    total = 0
+    for pid in family:
+        try:
+            text = Path(f"/proc/{pid}/smaps_rollup").read_text()
+            total += int(re.search(r"^Pss: +(\d+) kB", text, re.M)[1]) * 1024
+        except (OSError, TypeError):  # it hides, or has just ended
+            total += _resident(pid, resource.getpagesize())
+    return total
 
 
 def _unshare() -> None:
@@ -249,7 +268,8 @@ def _become_room(fd: int, seed: int, limits: Limits, apart: bool) -> None:
     _limit(resource.RLIMIT_FSIZE, limits.files * 1_000_000)
     _limit(resource.RLIMIT_NOFILE, 256)
     _limit(resource.RLIMIT_CPU, int(limits.total) + 5)
-    _limit(resource.RLIMIT_DATA, _data_size() + limits.memory * 1_000_000)
+    # the keeper holds the room to its memory; this, to what it can take in between
+    _limit(resource.RLIMIT_DATA, _data_size() + 2 * limits.memory * 1_000_000)
     _drop_capabilities()
     seccomp.refuse()
     LIBC.prctl(PR_SET_DUMPABLE, 1)

@@ -170,7 +170,9 @@ def test_feedback_teaches_and_keeps_the_tests(graded):
         for cell in homework.cells
         for part in re.findall(r"### BEGIN HIDDEN.*?### END HIDDEN", cell.source, re.S)
         for line in part.splitlines()
-        if len(line.strip()) > 30 and line not in RELEASED.read_text("utf8")
+        if len(line.strip()) > 30
+        and line not in RELEASED.read_text("utf8")
+        and not re.fullmatch(r'f?".*"[,)]*', line.strip())  # words, meant to be read
     ]
     assert len(secrets) > 50
     for student, (_, points, words) in CLASS.items():

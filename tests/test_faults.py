@@ -105,6 +105,13 @@ RUNS = {  # student: (notebook, points)
     "stubborn": (also(STUBBORN), FULL),
     "sleeper": (also("import time\ntime.sleep(10**6)"), FULL),
     "eater": (also(EATER), FULL),
+    "hoarder": (also("kept = bytearray(b'x') * 300_000_000"), FULL),
+    "eater-that-was-spared": (
+        also(
+            f"try:\n    {EATER.replace(chr(10), chr(10) + '    ')}\nexcept MemoryError:\n    pass"
+        ),
+        FULL,
+    ),
     "too-large": (also("bytearray(10**13)"), FULL),
     "thread": (
         also(
