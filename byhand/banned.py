@@ -10,7 +10,6 @@ which function is called (``eval``, ``__dict__``, a module handed on as a value,
 
 import ast
 import importlib
-import importlib.util
 import re
 import sys
 import types
@@ -38,7 +37,12 @@ SPECIAL = {  # of the names with two underscores, those that hide nothing
     *("__setitem__", "__iter__", "__next__", "__repr__", "__str__", "__doc__"),
     *("__version__", "__add__", "__mul__", "__eq__", "__post_init__", "__enter__"),
 }
-HARMLESS = ("matplotlib", "config", "pip", "time", "timeit", "capture")  # magics
+ALLOWED = {"types.SimpleNamespace"}  # of these modules
+MAGICS = {  # that run no Python but what is read, too; "!" is a shell's command
+    *("!", "bash", "sh", "pip", "conda", "ls", "cd", "pwd", "who", "whos", "lsmagic"),
+    *("time", "timeit", "capture", "matplotlib", "config", "pinfo", "pinfo2", "pdb"),
+    *("autoreload", "html", "HTML", "markdown", "latex", "svg", "precision", "xmode"),
+}
 MAX_MAGICS = 100  # lines of one cell that IPython has to rewrite, one after another
 
 
@@ -116,15 +120,31 @@ def _magic(node: ast.Call) -> str:
     function = node.func
     if (
         isinstance(function, ast.Attribute)
-        and function.attr in ("run_line_magic", "run_cell_magic")
         and isinstance(function.value, ast.Call)
         and isinstance(function.value.func, ast.Name)
         and function.value.func.id == "get_ipython"
         and node.args
         and isinstance(node.args[0], ast.Constant)
     ):
-        return str(node.args[0].value)
+        if function.attr in ("run_line_magic", "run_cell_magic"):
+            return str(node.args[0].value)
+        return "!" if function.attr in ("system", "getoutput") else ""
     return ""
+
+
+def _is_harmless(node: ast.Call, magic: str) -> bool:
+    """Whether a magic runs nothing but what is read as well."""
+    line = (
+        node.args[0 if magic == "!" else 1]
+        if len(node.args) > 1 or magic == "!"
+        else None
+    )
+    text = getattr(line, "value", None)
+    if not isinstance(text, str):
+        return False
+    if magic not in ("time", "timeit") and re.search(r"[{$]", text):
+        return False  # IPython puts the values of expressions there
+    return magic in MAGICS or (magic == "load_ext" and text.strip() == "autoreload")
 
 
 def tricks(source: ast.Module, known: dict[str, str]) -> list[Use]:
@@ -138,25 +158,28 @@ def tricks(source: ast.Module, known: dict[str, str]) -> list[Use]:
     def note(node, name: str) -> None:
         found.setdefault(node.lineno, Use(name, node.lineno))
 
-    with_dot, harmless = set(), set()
+    with_dot, harmless, magics = set(), set(), {}
     for node in ast.walk(source):
         for name, full in _imported(node):
             known[name] = full
             root = full.partition(".")[0]
-            own = root not in sys.modules and importlib.util.find_spec(root) is None
             star = root == "torch" and full.endswith(".*")
-            if root in MODULES or own or star or _is_part(full):
+            hiding = root in MODULES and full not in ALLOWED
+            if hiding or star or _is_part(full):
                 note(node, f"importing {full}")
         if isinstance(node, ast.Attribute):
             with_dot.add(node.value)
-        if isinstance(node, ast.Call) and _magic(node) in HARMLESS:
-            harmless.add(node.func.value.func)
+        if isinstance(node, ast.Call) and (magic := _magic(node)):
+            shell = node.func.value.func
+            magics[shell] = magic if magic == "!" else f"%{magic}"
+            if _is_harmless(node, magic):
+                harmless.add(shell)
     for node in ast.walk(source):
         if isinstance(node, ast.Name) and node not in harmless:
             full = known.get(node.id, "")
             module = full.partition(".")[0] == "torch" and full in sys.modules
             if node.id in HIDING or (module and node not in with_dot):
-                note(node, node.id)
+                note(node, magics.get(node, node.id))
         elif isinstance(node, ast.Attribute):
             full = _full_name(node, known) or ""
             special = node.attr.startswith("__") and node.attr not in SPECIAL
@@ -231,9 +254,23 @@ def enforce(patterns: list[str]) -> None:
     Classes are left alone (others derive from them); their instances can no longer be
     called, because what they call is refused.
     """
+    put(refusals(patterns))
+
+
+def refusals(patterns: list[str]) -> list[tuple]:
+    """What :func:`put` puts in place of forbidden functions: owner, name, function."""
+    found = []
     for owner, name, said in _forbidden(patterns):
-        _refuse(owner, name, said)
-        _refuse(owner, f"{name}_", f"{said}_")  # in place
+        for suffix in ("", "_"):  # the second one works in place
+            thing = getattr(owner, name + suffix, None)
+            if callable(thing) and not isinstance(thing, type):
+                found.append((owner, name + suffix, _refusal(said + suffix)))
+    return found
+
+
+def put(refusals: list[tuple]) -> None:
+    for owner, name, refused in refusals:
+        setattr(owner, name, refused)
 
 
 def _forbidden(patterns: list[str]):
@@ -274,12 +311,8 @@ def _parts(module: types.ModuleType):
     ]
 
 
-def _refuse(owner, name: str, said: str) -> None:
-    thing = getattr(owner, name, None)
-    if not callable(thing) or isinstance(thing, type):
-        return
-
+def _refusal(said: str):
     def refused(*_, **__):
         raise NotAllowed(f"{said.lstrip('.')} is not allowed in this exercise")
 
-    setattr(owner, name, refused)
+    return refused

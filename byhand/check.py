@@ -319,10 +319,10 @@ def _tolerance(*tensors: Tensor) -> tuple[float, float]:
 
 
 def _shape_hint(a: Tensor, e: Tensor) -> str:
-    if a.numel() == e.numel() and a.squeeze().shape == e.squeeze().shape:
-        return " The sizes agree but for dimensions of 1 (keepdim, squeeze, unsqueeze)."
     if a.ndim == e.ndim == 2 and a.shape == e.T.shape:
         return " It looks transposed."
+    if a.numel() == e.numel() and a.squeeze().shape == e.squeeze().shape:
+        return " The sizes agree but for dimensions of 1 (keepdim, squeeze, unsqueeze)."
     if a.ndim == 0:
         return " It was summed or averaged over everything."
     if e.ndim == 0:

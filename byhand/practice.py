@@ -101,7 +101,10 @@ def _difference(actual, expected, names: tuple[str, ...]) -> str:
         for one, wanted, name in zip(actual, expected, names, strict=True):
             check.close(one, wanted, name)
     except AssertionError as error:
-        return str(error)
+        words, _, factor = str(error).partition(" It is ")
+        # of two small whole numbers, one is often a multiple of the other by chance
+        single = isinstance(actual, Tensor) and actual.numel() == 1
+        return words if single and "factor" in factor else str(error)
     return ""
 
 

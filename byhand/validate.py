@@ -7,6 +7,7 @@ not allowed, and whether the file is as it must be. The file itself is never cha
 
 import ast
 import hashlib
+import os
 import re
 import subprocess
 import sys
@@ -22,6 +23,7 @@ from nbformat import NotebookNode
 
 from byhand import banned
 
+RUNNING = "BYHAND_VALIDATING"  # set in the kernel: a notebook must not run itself
 ANSI = re.compile(r"\x1b\[[\d;]*m")
 
 
@@ -38,12 +40,14 @@ class Report:
             (None: it passed).
         missing: functions and classes that are not written yet.
         forbidden: calls that the homework does not allow, and where.
+        doubtful: the same where the name alone does not tell.
         faults: what is wrong with the file, or kept it from running to its end.
     """
 
     tests: dict[str, tuple[float, str | None]] = field(default_factory=dict)
     missing: list[str] = field(default_factory=list)
     forbidden: list[str] = field(default_factory=list)
+    doubtful: list[str] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
 
     @property
@@ -130,19 +134,41 @@ def _look(notebook: NotebookNode, path: Path, report: Report) -> None:
             )
         if cell.cell_type != "code" or entry.get("grade"):
             continue
+        where = name or f"cell {place}"
         try:
             tree = ast.parse(TransformerManager().transform_cell(cell.source))
         except SyntaxError as error:
-            where = f"{name or f'cell {place}'}, line {error.lineno}"
-            report.faults.append(f"This is not Python: {where}: {error.msg}.")
+            words = f"This is not Python: {where}, line {error.lineno}: {error.msg}."
+            report.faults.append(words)
             continue
         report.missing += _unwritten(tree)
-        if not entry.get("locked"):
-            patterns = list(rules.get("banned", ()))
-            uses = banned.uses(tree, patterns, known)
-            for use in uses + (banned.tricks(tree, known) if patterns else []):
-                where = f"{name or f'cell {place}'}, line {use.line}"
-                report.forbidden.append(f"{use.name} ({where})")
+        given = entry.get("locked") and not entry.get("solution")
+        _note_forbidden(cell.source, where, rules, known, Report() if given else report)
+
+
+def _note_forbidden(
+    source: str, where: str, rules: dict, known: dict[str, str], report: Report
+) -> None:
+    """What a cell uses though it must not; ``known`` goes on from cell to cell."""
+    patterns = list(rules.get("banned", ()))
+    methods = [
+        f".{pattern.rpartition('.')[2]}"
+        for pattern in patterns
+        if pattern.startswith("torch.Tensor.")
+    ]
+    try:
+        texts = banned.parts(source) if patterns else []
+    except ValueError as error:
+        report.forbidden.append(f"a cell that cannot be read: {error} ({where})")
+        return
+    for text in texts:
+        tree = ast.parse(text)
+        uses = banned.uses(tree, patterns, known)
+        for use in uses + banned.tricks(tree, known):
+            report.forbidden.append(f"{use.name} ({where}, line {use.line})")
+        for use in banned.uses(tree, methods, dict(known)):
+            if use.name.startswith("."):
+                report.doubtful.append(f"{use.name} ({where}, line {use.line})")
 
 
 def _edited(cell: NotebookNode) -> bool:
@@ -216,7 +242,8 @@ def _run(notebook, path: Path, seconds: float, report: Report, progress, result)
         on_cell_executed=ends,
     )
     try:
-        client.execute(stderr=subprocess.DEVNULL)  # what a kernel says of itself
+        # stderr: what a kernel says of itself
+        client.execute(stderr=subprocess.DEVNULL, env=os.environ | {RUNNING: "1"})
     except CellTimeoutError:
         report.faults.append(
             f"{at['cell']} took longer than {seconds:g} s, and was stopped there."
@@ -238,7 +265,8 @@ def main(path: Path, seconds: float) -> int:
     def result(name: str, points: float, said: str | None) -> None:
         progress_done()
         mark = "passes" if said is None else "FAILS "
-        print(f"  {mark}  {name} ({points:g} points)", flush=True)
+        unit = "point" if points == 1 else "points"
+        print(f"  {mark}  {name} ({points:g} {unit})", flush=True)
         if said:
             first, *rest = said.strip().splitlines()
             print("          " + first[:300], *(rest and ["…"]), flush=True)
@@ -247,6 +275,10 @@ def main(path: Path, seconds: float) -> int:
         if screen:
             print("\r\x1b[K", end="", file=sys.stderr)
 
+    if RUNNING in os.environ:
+        print("This notebook is being validated now. Validate it in a terminal, not in "
+              "one of its own cells.", file=sys.stderr)  # fmt: skip
+        return 2
     print(f"Running {path} from top to bottom in a fresh kernel …", flush=True)
     try:
         report = validate(path, seconds, progress, result)
@@ -256,12 +288,15 @@ def main(path: Path, seconds: float) -> int:
     finally:
         progress_done()
     print(f"\n{report.passed} of {len(report.tests)} tests pass that you can see here.")
-    _list("Not written yet", report.missing)
-    _list("Not allowed in this homework", report.forbidden)
     _list("To be put right before you hand in", report.faults)
+    _list("Not allowed in this homework", report.forbidden)
+    _list("Not allowed where it is called on a tensor", report.doubtful)
+    _list("Not written yet", report.missing)
     if report.fit:
-        print("The file is fit to be handed in.", end=" ")
-        print("Hidden tests measure more than the tests above.")
+        done = "The file is fit to be handed in."
+        if report.missing:
+            done = f"The file is in order, but not all is written yet ({len(report.missing)})."
+        print(done, "Hidden tests measure more than the tests above.")
     return 0 if report.fit and report.passed == len(report.tests) else 1
 
 

@@ -1507,6 +1507,32 @@ HIDDEN = {
             'sys.path.insert(0, ".")\nfrom helper import linear as f',
         ),
     ),
+    "planted": (
+        "in a module that a cell writes where modules might be looked for",
+        *calls(
+            "f",
+            "import os\nplaces = ['.', '/tmp', '/tmp/.local/lib/python3.11/site-packages']\n"
+            "for place in places:\n    os.makedirs(place, exist_ok=True)\n"
+            '    with open(f"{place}/helper.py", "w") as file:\n'
+            '        print("from torch.n" "n.functional import linear", file=file)\n'
+            "from helper import linear as f",
+        ),
+    ),
+    "shell": (
+        "in a module that a shell's command writes",
+        *calls(
+            "f",
+            "!echo 'from torch.nn.functional import linear' > helper.py\n"
+            "from helper import linear as f",
+        ),
+    ),
+    "expansion": (
+        "in braces, whose value IPython hands to a shell's command",
+        *calls(
+            "math.f",
+            '!echo {setattr(math, "f", torch.nn.functional.linear)}',
+        ),
+    ),
     "code": (
         "by code objects",
         *calls(

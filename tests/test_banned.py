@@ -113,3 +113,44 @@ def test_refused_at_run_time():
     assert result.returncode == 0, result.stderr + result.stdout
     assert "torch.nn.functional.relu is not allowed" in result.stdout
     assert "softmax is not allowed" in result.stdout
+
+
+def hidden(source: str) -> list[str]:
+    """What hides from a reader which functions a cell calls."""
+    known: dict = {"torch": "torch"}
+    trees = [ast.parse(text) for text in banned.parts(source)]
+    return [use.name for tree in trees for use in banned.tricks(tree, known)]
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        *("torch.einsum?", "!ls -l", "!!ls", "files = !ls", "%matplotlib inline"),
+        *("%load_ext autoreload\n%autoreload 2", "%pdb off", "%timeit x + {1: 2}[1]"),
+        *("%%time\ny = {x}", "%%bash\necho {1..3} $HOME", "import pandas as pd"),
+        *("from types import SimpleNamespace", "%config InlineBackend.x = 'retina'"),
+    ],
+)
+def test_what_people_write_every_day_hides_nothing(source):
+    assert hidden(source) == []
+
+
+@pytest.mark.parametrize(
+    ("source", "name"),
+    [
+        ("!echo {f(x)}", "!"),
+        ("!echo $x", "!"),
+        ("%pip install {f(x)}", "%pip"),
+        ("%%html {f(x)}\n<p>", "%html"),
+        ("%%capture {f(x)}\n1", "%capture"),
+        ("%load_ext mine", "%load_ext"),
+        ("%run mine.py", "%run"),
+        ("get_ipython().ex('x')", "get_ipython"),
+        ("get_ipython().system(f'{f(x)}')", "get_ipython"),
+        ("import types", "importing types"),
+        ("%time eval('x')", "eval"),
+        ("%config x = eval('x')", "eval"),
+    ],
+)
+def test_what_hides_is_named_as_it_was_written(source, name):
+    assert hidden(source) == [name]

@@ -68,6 +68,7 @@ def test_the_smallest_case_is_small():
 
     said = wrong("conv2d_forward", flipped)
     assert re.search(r"K of shape \(1, 1, (1, 2|2, 1)\)", said)
+    assert "a factor is off" not in said
 
 
 def test_each_setting_that_is_ignored_is_found():

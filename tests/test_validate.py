@@ -103,7 +103,7 @@ def test_what_is_wrong_or_missing(validate):
     )
     assert "0 of 2 tests pass" in result.stdout
     assert "Not written yet:\n  - Net.__init__\n" in result.stdout
-    assert "fit to be handed in" in result.stdout  # unfinished work may be handed in
+    assert "in order, but not all is written yet (1)" in result.stdout
     assert "Not written yet:\n  - twice\n" in validate(notebook(STUB)).stdout
 
 
@@ -115,6 +115,31 @@ def test_banned_calls(validate):
         result.stdout
     )
     assert "fit to be handed in" not in result.stdout
+
+
+def test_names_that_the_homework_itself_imports(validate):
+    """As `torch`, `nn` and `F`, which stand in a cell that is given."""
+    content = notebook("def twice(x):\n    return t.relu(x) + x")
+    content["cells"][0]["source"] = "import torch as t\nfrom torch import relu"
+    result = validate(content)
+    assert "Not allowed in this homework:\n  - torch.relu (twice, line 2)\n" in (
+        result.stdout
+    )
+
+
+def test_methods_of_tensors_are_pointed_out(validate):
+    content = notebook("def twice(x):\n    return x.relu() + x")
+    content["metadata"]["byhand"] = RULES | {"banned": ["torch.Tensor.relu"]}
+    result = validate(content)
+    assert "called on a tensor:\n  - .relu (twice, line 2)\n" in result.stdout
+    assert "fit to be handed in" in result.stdout  # it may be a method of their own
+
+
+def test_a_notebook_does_not_validate_itself(validate):
+    command = f"!{sys.executable} -m byhand validate hw9_try.ipynb"
+    result = validate(notebook(SOLVED, "class Net:\n    pass", cell(command)))
+    assert result.returncode == 0
+    assert "2 of 2 tests pass" in result.stdout
 
 
 def test_the_file_is_not_as_it_must_be(validate):
