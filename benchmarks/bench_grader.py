@@ -7,7 +7,8 @@ whole machine, which should have nothing else to do:
   process, with nothing between them. That work is not the grader's, and no grader can
   do without it.
 - *grader*: ``grader grade``, sandbox on, with as many jobs as processors; then once more
-  with nothing changed; then after the gradebook has been lost.
+  with nothing changed; then after the gradebook has been lost. The first four alone, in
+  a course of their own, tell what it costs to start from what each submission costs.
 - *stock*: ``nbgrader autograde`` as nbgrader comes, which runs one at a time.
 
 The class: right solutions in many styles, and known-wrong ones, each with the usual
@@ -28,6 +29,7 @@ import nbformat
 
 ROOT = Path(__file__).parents[1]
 HW = "hw1_backprop"
+FEW = 4
 STOCK = """\
 c = get_config()
 c.CourseDirectory.course_id = "stock"
@@ -158,8 +160,16 @@ def _compare(folder: Path, count: int, with_stock: bool) -> None:
     Measured(*grader, "collect", "hw1", handed_in, **here)
     current_sheet(Course(course), HW)  # as a release does it
 
+    few, start = folder / "few", [*grader[:-1], folder / "start"]
+    few.mkdir()
+    for path in sorted(handed_in.glob("*.ipynb"))[:FEW]:
+        shutil.copy(path, few)
+    Measured(*start, "collect", "hw1", few, **here)
+    current_sheet(Course(folder / "start"), HW)
+
     command = [sys.executable, "-m", "benchmarks.bench_grader", "--bare", handed_in]
     own = float(Measured(*command, **here).output.split()[-1])
+    least = Measured(*start, "grade", "hw1", **here)
     first = Measured(*grader, "grade", "hw1", **here)
     again = Measured(*grader, "grade", "hw1", **here)
     marks = sorted((course / "grades.csv").read_text().splitlines())
@@ -180,7 +190,11 @@ def _compare(folder: Path, count: int, with_stock: bool) -> None:
         print(f"\nby the clock {stock.seconds / first.seconds:.1f} times faster")
         rest = (stock.cpu / count - own) / (first.cpu / count - own)
         print(f"CPU that is not the cells' and tests' own: {rest:.1f} times less")
-    print(f"that CPU, each: {1000 * (first.cpu / count - own):.0f} ms, start included")
+    each = (first.cpu - least.cpu) / (count - FEW)
+    print(
+        f"each further submission costs {each:.2f} CPU seconds, {1000 * (each - own):.0f} "
+        f"ms of it the grader's own; to start costs {least.cpu - FEW * each:.1f}"
+    )
 
 
 def _row(name: str, seconds, cpu: float, count: int, peak: int) -> None:
