@@ -43,7 +43,7 @@ OPTIMISERS = [
         "old velocity subtracted",
         [("mul_(self.momentum)", "mul_(-self.momentum)")],
         "sgd_test",
-        "step 2 of SGD is wrong. The old velocity is subtracted",
+        "step 2 of SGD, the list of parameters is wrong. The old velocity is subtracted",
     ),
     Wrong(
         "sgd",
@@ -112,7 +112,7 @@ OPTIMISERS = [
             ("for p in self.params]", "for p in copy.copy([])]"),
         ],
         "sgd_test",
-        "They do not change",
+        "Is params a generator\\? Go through it once only",
     ),
     Wrong(
         "sgd",
@@ -309,7 +309,7 @@ OPTIMISERS = [
         "gradient not squared",
         [("p.grad**2", "p.grad")],
         "adam_test",
-        "NaN",
+        "v is the mean of the gradient, not of its square",
     ),
     Wrong(
         "adam",
@@ -332,7 +332,7 @@ OPTIMISERS = [
             ),
         ],
         "optimisers_more_test",
-        "of Adam, some of which had gradients of None",
+        "of Adam, with gradients of None now and then",
     ),
     Wrong(
         "adam",
@@ -352,7 +352,7 @@ OPTIMISERS = [
         "number of steps not in the state",
         [('self.t, self.m, self.v = state["t"], ', "self.m, self.v = ")],
         "optimisers_more_test",
-        "more steps of a new Adam",
+        "one step after a new Adam .* It counts its steps anew",
     ),
     Wrong(
         "adam",
@@ -423,14 +423,14 @@ SCHEDULE = [
         "the peak one update late",
         [("if step < warmup", "if step <= warmup")],
         "learning_rate_test",
-        "the rates .* wrong",
+        "the list of rates .* wrong",
     ),
     Wrong(
         "learning_rate",
         "reaches 0 at the last update",
         [(COSINE, "(step - warmup) / (total - 1 - warmup)")],
         "learning_rate_test",
-        "the rates .* wrong",
+        "the list of rates .* wrong",
     ),
     Wrong(
         "learning_rate",
@@ -856,6 +856,20 @@ TRAINER = [
     ),
     Wrong(
         "trainer",
+        "run(0) trains to the end",
+        [("self.epochs if epochs is None else epochs", "epochs or self.epochs")],
+        "trainer_test",
+        r"run\(0\) must train for no epoch",
+    ),
+    Wrong(
+        "trainer",
+        "total is the number of epochs",
+        [("total = updates * self.epochs", "total = self.epochs")],
+        "trainer_test",
+        "The total is the number of epochs; it is that of all updates",
+    ),
+    Wrong(
+        "trainer",
         "over is never said",
         [("                self.over = True\n", "")],
         "trainer_test",
@@ -1110,6 +1124,13 @@ TRAINER = [
         [('        self.best = state["best"]\n', "")],
         "resume_test",
         "TypeError|AttributeError|best network",
+    ),
+    Wrong(
+        "trainer",
+        "best network in the state is the latest one",
+        [('"best": self.best,', '"best": self.best and self.model.state_dict(),')],
+        "resume_test",
+        "all losses are right, but not the network at the end. Is the best network",
     ),
     Wrong(
         "trainer",
@@ -1496,6 +1517,18 @@ VAES = [
     ),
     Wrong(
         "vae",
+        "forward returns probabilities",
+        [
+            (
+                "self.decode(reparameterise(mu, logvar))",
+                "torch.sigmoid(self.decode(reparameterise(mu, logvar)))",
+            )
+        ],
+        "vae_test",
+        "forward must return logits: no sigmoid",
+    ),
+    Wrong(
+        "vae",
         "no draw in forward",
         [("reparameterise(mu, logvar)", "mu")],
         "vae_test",
@@ -1630,6 +1663,13 @@ VAES = [
     ),
     Wrong(
         "negative_elbo",
+        "likelihood of probabilities",
+        [("bernoulli_nll(logits, x)", "bernoulli_nll(torch.sigmoid(logits), x)")],
+        "negative_elbo_test",
+        "The logits went through a sigmoid, in forward or here",
+    ),
+    Wrong(
+        "negative_elbo",
         "divergence outside autograd",
         [("kl_to_prior(mu, logvar)", "kl_to_prior(mu, logvar).detach()")],
         "negative_elbo_test",
@@ -1746,6 +1786,37 @@ VAES = [
         [("torch.sigmoid(self.decode(z, y))", "self.decode(z, y)")],
         "cvae_test",
         "draw must return probabilities",
+    ),
+    Wrong(
+        "cvae",
+        "no draw in forward",
+        [("reparameterise(mu, logvar)", "mu")],
+        "cvae_test",
+        "forward must draw a code for each picture",
+    ),
+    Wrong(
+        "cvae",
+        "no draw in the mode for use",
+        [
+            (
+                "reparameterise(mu, logvar)",
+                "reparameterise(mu, logvar) if self.training else mu",
+            )
+        ],
+        "cvae_test",
+        "in each call anew, in both modes",
+    ),
+    Wrong(
+        "cvae",
+        "forward returns probabilities",
+        [
+            (
+                "self.decode(reparameterise(mu, logvar), y)",
+                "torch.sigmoid(self.decode(reparameterise(mu, logvar), y))",
+            )
+        ],
+        "cvae_test",
+        "forward returns logits: no sigmoid",
     ),
     Wrong(
         "cvae",
