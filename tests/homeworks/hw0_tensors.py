@@ -624,7 +624,7 @@ FIT = [
         "absolute errors",
         [(SQUARED, "(X @ w + b - y).abs().mean()")],
         "fit_test",
-        "after 1 step.* is wrong",
+        r"fit\(X, y, 0.1, 1\)\[0\] is wrong",
     ),
 ]
 
@@ -776,6 +776,13 @@ MINIBATCHES = [
         ],
         "minibatches_test",
         "do not belong together",
+    ),
+    Wrong(
+        "minibatches",
+        "the first labels for every batch",
+        [(DEAL, "[(X[rows], y[: len(rows)]) for rows in order.split(batch_size)]")],
+        "minibatches_test",
+        "all rows of X come, but 15 labels never come. Take the rows of y by the same",
     ),
     Wrong(
         "minibatches",
