@@ -392,7 +392,7 @@ LOSS = [
             )
         ],
         "loss_more_test",
-        r"\(logits far apart\) is wrong",
+        r"\(large logits\) is wrong",
     ),
     Wrong(
         "cross_entropy_forward",
@@ -656,7 +656,7 @@ MLP = [
         "all weights zero",
         [(INIT, "torch.zeros(d_out, d_in)")],
         "mlp_init_test",
-        "Two seeds give the same weights",
+        "W1 has variance 0 for an input of 800",
     ),
     Wrong(
         "mlp",
