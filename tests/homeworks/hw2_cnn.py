@@ -5,6 +5,24 @@ from tests.homework import Right, Wrong
 # tests that train a network: run only for the solutions that they are about
 SLOW = {"accuracy_test"}
 
+# a loop over kernel positions; where they lie, what is done with Y, what is returned
+LOOP = """
+def conv2d_forward(X, K, b, stride=1, padding=0, dilation=1):
+    H = output_size(X.shape[2], K.shape[2], stride, padding, dilation)
+    W = output_size(X.shape[3], K.shape[3], stride, padding, dilation)
+    N, C, height, width = X.shape
+    padded = X.new_zeros(N, C, height + 2 * padding, width + 2 * padding)
+    padded[:, :, padding : padding + height, padding : padding + width] = X
+    Y = X.new_zeros(N, len(K), H, W)
+    for i in range(K.shape[2]):
+        for j in range(K.shape[3]):
+            top, left = %s
+            met = padded[:, :, top : top + stride * H : stride]
+            met = met[:, :, :, left : left + stride * W : stride]
+            Y %s torch.einsum("ncyx,oc->noyx", met, K[:, :, i, j])
+    return %s
+"""
+
 SIZE = "(size + 2 * padding - span) // stride + 1"
 OUTPUT_SIZE = [
     Wrong(
@@ -169,6 +187,27 @@ FORWARD = [
         ],
         "conv2d_forward_test",
         r"operand|subscript",
+    ),
+    Wrong(
+        "conv2d_forward",
+        "kernel positions not spread by the dilation",
+        LOOP % ("i, j", "+=", "Y + b[:, None, None]"),
+        "conv2d_forward_test",
+        "dilation 2.* is wrong. Entry .i, j. of the kernel meets the pixel i·d further down",
+    ),
+    Wrong(
+        "conv2d_forward",
+        "each kernel position overwrites the one before",
+        LOOP % ("i * dilation, j * dilation", "=", "Y + b[:, None, None]"),
+        "conv2d_forward_test",
+        "Only the last kernel position is left: Y is their sum",
+    ),
+    Wrong(
+        "conv2d_forward",
+        "bias overwritten too",
+        LOOP % ("i * dilation, j * dilation", "=", "Y"),
+        "conv2d_forward_test",
+        "Only the last kernel position is left, without bias",
     ),
     Wrong(
         "conv2d_forward",
@@ -714,7 +753,7 @@ BATCH_NORM = [
         "running variance biased",
         [("new * var * n / (n - 1)", "new * var")],
         "batch_norm_eval_test",
-        r"running_var after 1 batches is wrong\. It is the biased variance",
+        r"running_var after batch 1 is wrong\. It is the biased variance",
     ),
     Wrong(
         "batch_norm",
@@ -773,7 +812,7 @@ BATCH_NORM = [
         "running statistics never updated",
         [("self.running_mean = " + UPDATE_MEAN, "running_mean = " + UPDATE_MEAN)],
         "batch_norm_eval_test",
-        "running_mean after 1 batches is wrong. It is not updated",
+        "running_mean after batch 1 is wrong. It is not updated",
     ),
     Wrong(
         "batch_norm",
@@ -1678,6 +1717,13 @@ TRAIN = [
         ],
         "train_steps_test",
         r"params after one step on all examples\['gamma0'\] is wrong",
+    ),
+    Wrong(
+        "train",
+        "labels left behind",
+        [("cross_entropy(logits, y[rows])", "cross_entropy(logits, y[: len(rows)])")],
+        "train_steps_test",
+        "labels do not follow the images into the new order",
     ),
     Wrong(
         "train",
