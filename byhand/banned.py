@@ -134,12 +134,8 @@ def _magic(node: ast.Call) -> str:
 
 def _is_harmless(node: ast.Call, magic: str) -> bool:
     """Whether a magic runs nothing but what is read as well."""
-    line = (
-        node.args[0 if magic == "!" else 1]
-        if len(node.args) > 1 or magic == "!"
-        else None
-    )
-    text = getattr(line, "value", None)
+    places = node.args if magic == "!" else node.args[1:]
+    text = getattr(places[0], "value", None) if places else ""
     if not isinstance(text, str):
         return False
     if magic not in ("time", "timeit") and re.search(r"[{$]", text):
