@@ -50,6 +50,7 @@ c.GenerateFeedback.preprocessors = [
     "grader.feedback.Summarise",
     "nbconvert.preprocessors.CSSHTMLHeaderPreprocessor",
 ]
+c.GenerateFeedback.exporter_class = "grader.feedback.Page"
 # Text cells may hold HTML, and a student's must do no harm: also in the formgrader.
 c.HTMLExporter.filters = {"markdown2html": "grader.feedback.safe_markdown"}
 c.HTMLExporter.preprocessors = ["grader.feedback.ShortLines"]

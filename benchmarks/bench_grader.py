@@ -3,9 +3,9 @@
 Three things are measured, one after the other, by the clock and in CPU seconds of the
 whole machine, which should have nothing else to do:
 
-- *bare*: the students' cells and the tests, one submission after another in one warm
-  process, with nothing between them. That work is not the grader's, and no grader can
-  do without it.
+- *bare*: the students' cells and the tests, one submission after another in warm
+  processes, as many as processors, with nothing between them. That work is not the
+  grader's, and no grader can do without it.
 - *grader*: ``grader grade``, sandbox on, with as many jobs as processors; then once more
   with nothing changed; then after the gradebook has been lost. The first four alone, in
   a course of their own, tell what it costs to start from what each submission costs.
@@ -23,6 +23,7 @@ import sys
 import tempfile
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import nbformat
@@ -55,8 +56,8 @@ def submissions(count: int) -> dict[str, nbformat.NotebookNode]:
     return found
 
 
-def bare(folder: Path) -> None:
-    """Run every submission's cells and tests in this process; print the CPU seconds."""
+def bare(folder: Path, part: int) -> None:
+    """Run submissions' cells and tests in this process; print the CPU seconds of one."""
     import torch
 
     from byhand import data
@@ -66,8 +67,8 @@ def bare(folder: Path) -> None:
     data.digits("train"), data.digits("test")
     source = nbformat.read(ROOT / "solutions" / HW / f"{HW}.ipynb", 4)
     tests = {c.id: c.source for c in source.cells if c.metadata.get("nbgrader")}
-    before = 0.0
-    for place, path in enumerate(sorted(folder.glob("*.ipynb"))):
+    before, paths = 0.0, sorted(folder.glob("*.ipynb"))[part :: os.cpu_count()]
+    for place, path in enumerate(paths):
         if place == 1:  # the first one warms up
             before = time.process_time()
         names: dict = {"__name__": "__main__"}
@@ -138,10 +139,11 @@ def main() -> None:
     parser.add_argument("--students", type=int, default=40)
     parser.add_argument("--no-stock", dest="stock", action="store_false")
     parser.add_argument("--bare", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--part", type=int, help=argparse.SUPPRESS)
     arguments = sys.argv[1:] if sys.argv[1:2] != ["grader"] else sys.argv[2:]
     options = parser.parse_args(arguments)
     if options.bare:
-        return bare(options.bare)
+        return bare(options.bare, options.part)
     with tempfile.TemporaryDirectory() as name:
         _compare(Path(name), options.students, options.stock)
 
@@ -168,7 +170,10 @@ def _compare(folder: Path, count: int, with_stock: bool) -> None:
     current_sheet(Course(folder / "start"), HW)
 
     command = [sys.executable, "-m", "benchmarks.bench_grader", "--bare", handed_in]
-    own = float(Measured(*command, **here).output.split()[-1])
+    with ThreadPoolExecutor() as threads:  # at the same time, as the grader's jobs
+        parts = [[*command, "--part", str(n)] for n in range(os.cpu_count())]
+        runs = list(threads.map(lambda words: Measured(*words, **here), parts))
+    own = sum(float(run.output.split()[-1]) for run in runs) / len(runs)
     least = Measured(*start, "grade", "hw1", **here)
     first = Measured(*grader, "grade", "hw1", **here)
     again = Measured(*grader, "grade", "hw1", **here)

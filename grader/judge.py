@@ -6,17 +6,14 @@ an exception.
 """
 
 import ast
-import base64
 import builtins
 import contextlib
 import hashlib
 import io
-import json
 import os
 import socket
 import symtable
 import time
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -24,17 +21,15 @@ import nbformat
 import torch
 from IPython.core.inputtransformer2 import TransformerManager
 from nbformat import NotebookNode
-from nbformat.v4 import new_output
 
 from byhand import banned
 from grader import wire
+from grader.outputs import MAX_SHOWN, keep
 from grader.proxy import Line
 from grader.sandbox import RoomProcess, Sandbox
 from grader.sheet import Sheet
 
 MAX_RESTARTS = 3  # after a cell has ended the student's process
-MAX_OUTPUTS = 60  # of one cell
-MAX_SHOWN = 30_000_000  # characters of all outputs, pictures included
 
 
 @dataclass
@@ -115,7 +110,7 @@ class _Session:
         except _Lost as lost:
             self._note(f"{label}: {lost}")
             return [_error_output({"type": "", "words": str(lost), "lines": []})]
-        found, self.left = _shown(answer.get("outputs"), self.left)
+        found, self.left = keep(answer.get("outputs"), self.left)
         if type(answer.get("error")) is dict:
             found.append(_error_output(answer["error"]))
         return found
@@ -360,52 +355,6 @@ def _forbidden(notebook: NotebookNode, sheet: Sheet) -> dict[str, dict]:
                 errors[test.name] = {"type": "NotAllowed", "words": words, "lines": []}
                 break
     return errors
-
-
-def shown(cells: Iterable) -> Iterator[list[NotebookNode]]:
-    """For each cell, what is kept of its outputs; all together are bounded."""
-    left = MAX_SHOWN
-    for outputs in cells:
-        found, left = _shown(outputs, left)
-        yield found
-
-
-def _shown(outputs, left: int) -> tuple[list[NotebookNode], int]:
-    outputs = outputs[:MAX_OUTPUTS] if type(outputs) is list else []
-    found = []
-    for output in filter(None, map(_output, outputs)):
-        left -= len(json.dumps(output))
-        if left > 0:
-            found.append(output)
-    return found, left
-
-
-def _output(shown) -> NotebookNode | None:
-    """A room's output as a notebook's, if it is one."""
-    if type(shown) is not dict:
-        return None
-    stream, text = shown.get("stream"), shown.get("text")
-    if type(stream) is str and stream in ("stdout", "stderr") and type(text) is str:
-        return new_output("stream", name=stream, text=text[:30_000])
-    data = shown.get("data")
-    if type(data) is not dict:
-        return None
-    kept = {}
-    if type(data.get("text/plain")) is str:
-        kept["text/plain"] = data["text/plain"][:30_000]
-    if _is_png(data.get("image/png")):
-        kept["image/png"] = data["image/png"]
-    return new_output("display_data", data=kept) if kept else None
-
-
-def _is_png(text) -> bool:
-    if type(text) is not str or len(text) > 3_000_000:
-        return False
-    try:
-        picture = base64.b64decode(text.replace("\n", ""), validate=True)
-    except ValueError:
-        return False
-    return picture.startswith(b"\x89PNG")
 
 
 def _error_output(error: dict) -> NotebookNode:

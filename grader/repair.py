@@ -15,7 +15,7 @@ import nbformat
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell
 
-from grader.judge import shown
+from grader.outputs import shown
 from grader.sheet import Sheet, SheetCell
 
 MAX_CELLS = 2_000

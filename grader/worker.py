@@ -1,7 +1,7 @@
 """What a worker process does: judge a submission.
 
-Importing this module imports PyTorch and all else that a judge needs, once for all
-workers of a machine (`grader.engine` forks them from a process that has done so).
+Importing this module imports PyTorch and what else nearly every test needs, once for
+all workers of a machine (`grader.engine` forks them from a process that has done so).
 """
 
 import atexit
@@ -12,14 +12,17 @@ import socket
 import threading
 
 import nbformat
+import torch
 
+from byhand import data
 from grader.judge import judge
 from grader.sandbox import NoAnswer, Rooms, Sandbox
 from grader.sheet import Sheet
-from grader.zygote import warm_up
 
 os.environ["OMP_NUM_THREADS"] = "1"
-warm_up()
+torch.set_num_threads(1)
+for _split in ("train", "test"):
+    data.digits(_split)
 # PyTorch's parts complain about each other when an interpreter takes itself down
 atexit.register(os._exit, 0)
 

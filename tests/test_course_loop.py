@@ -165,13 +165,14 @@ def test_the_instructor_is_told(graded):
 
 def test_feedback_teaches_and_keeps_the_tests(graded):
     course, _, _ = graded
+    seen = "\n".join(cell.source for cell in nbformat.read(RELEASED, 4).cells)
     secrets = [
         line.strip()
         for cell in homework.cells
         for part in re.findall(r"### BEGIN HIDDEN.*?### END HIDDEN", cell.source, re.S)
         for line in part.splitlines()
         if len(line.strip()) > 30
-        and line not in RELEASED.read_text("utf8")
+        and line.strip() not in seen
         and not re.fullmatch(r'f?".*"[,)]*', line.strip())  # words, meant to be read
     ]
     assert len(secrets) > 50
