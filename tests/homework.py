@@ -5,6 +5,7 @@ The table of a homework, ``tests/homeworks/<name>.py``, lists :class:`Wrong` and
 """
 
 import ast
+import re
 import types
 from collections import OrderedDict
 from dataclasses import dataclass
@@ -131,6 +132,27 @@ class Homework:
         finally:
             torch.set_grad_enabled(before)
         return results
+
+
+def secrets(name: str) -> list[str]:
+    """The lines of a homework that no student may see: solutions and hidden tests.
+
+    Short ones tell nothing, and what tests say in words is meant to be read.
+    """
+    source = nbformat.read(ROOT / "solutions" / name / f"{name}.ipynb", 4)
+    released = nbformat.read(ROOT / "assignments" / name / f"{name}.ipynb", 4)
+    seen = "\n".join(cell.source for cell in released.cells)
+    return [
+        line.strip()
+        for cell in source.cells
+        for part in re.findall(
+            r"### BEGIN (?:HIDDEN|SOLUTION).*?### END", cell.source, re.S
+        )
+        for line in part.splitlines()
+        if len(line.strip()) > 30
+        and line.strip() not in seen
+        and not re.fullmatch(r'f?".*"[,)]*', line.strip())
+    ]
 
 
 def _raised(cell: Cell, names: dict) -> Exception | None:

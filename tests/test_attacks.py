@@ -13,7 +13,7 @@ import torch
 
 from byhand import check
 from tests.attacks import ATTACKS, LEAVE, LOOK, MARK, Attack
-from tests.homework import ROOT
+from tests.homework import ROOT, secrets
 from tests.test_course_loop import (
     HW,
     RELEASED,
@@ -29,22 +29,7 @@ HONEST = homework.solutions[:-1]  # all but the training, which takes its time
 POINTS = 40
 LIMITS = {"cell": 2, "total": 10, "memory": 500, "processes": 32, "files": 16}
 KNOWN = RELEASED.read_text("utf8")
-SEEN = {
-    line.strip()
-    for c in nbformat.read(RELEASED, 4).cells
-    for line in c.source.split("\n")
-}
-HIDDEN = [  # but for what tests say in words, which is to be read
-    line.strip()
-    for cell in homework.cells
-    for part in re.findall(
-        r"### BEGIN (?:HIDDEN|SOLUTION).*?### END", cell.source, re.S
-    )
-    for line in part.splitlines()
-    if len(line.strip()) > 30
-    and line.strip() not in SEEN
-    and not re.fullmatch(r'f?".*"[,)]*', line.strip())
-]
+HIDDEN = secrets(HW)
 
 
 def names() -> dict:
@@ -284,20 +269,10 @@ def test_the_other_homeworks_give_nothing_either(name, tmp_path, monkeypatch):
         (folder / f"{attack.name}.ipynb").write_text(text, "utf8")
     run = grader(course, "grade", name, "--from", folder, "--jobs", "2")
     assert points(course) == {attack.name: 0 for attack in attacks}, run.stdout
-    source = nbformat.read(ROOT / "solutions" / name / f"{name}.ipynb", 4)
-    known = "".join("".join(cell["source"]) for cell in released["cells"])
-    secrets = [
-        line.strip()
-        for cell in source.cells
-        for part in re.findall(
-            r"### BEGIN (?:HIDDEN|SOLUTION).*?### END", cell.source, re.S
-        )
-        for line in part.splitlines()
-        if len(line.strip()) > 30 and line.strip() not in known
-    ]
-    assert len(secrets) > 10
+    hidden = secrets(name)
+    assert len(hidden) > 10
     for attack in attacks:
         path = course / "feedback" / attack.name / name / f"{name}.html"
         text = re.sub(r"<[^>]+>", "", path.read_text("utf8"))
         text = text.replace("&#39;", "'").replace("&quot;", '"')
-        assert not [line for line in secrets if line in text], attack.name
+        assert not [line for line in hidden if line in text], attack.name
