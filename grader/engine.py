@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import get_context
+from multiprocessing import forkserver, get_context
 from queue import Empty, SimpleQueue
 from typing import NamedTuple
 
@@ -47,11 +47,11 @@ class Local:
         self, jobs: int | None = None, walls: bool = True, judging: bool = True
     ):
         self.jobs = max(1, jobs or processors())
-        # it imports while the workers' parent does, too
-        self.sandbox = Sandbox(walls) if judging else None
         self.context = get_context("forkserver")
         preload = ["grader.feedback"] + ["grader.worker"] * judging
         self.context.set_forkserver_preload(preload)
+        forkserver.ensure_running()  # it imports while the sandbox does, too
+        self.sandbox = Sandbox(walls) if judging else None
         self.pools = [self._pool() for _ in range(self.jobs)]
         self.waiting: list[Task] = []
         self.running: dict[Future, tuple[Task, int]] = {}
