@@ -198,8 +198,8 @@ def _guard(child: int, lifeline: socket.socket, limits: Limits) -> str:
         if lifeline in ready:
             return "let go"
         family = _family(child)
-        used = sum(max(0, _resident(pid, page) - own) for pid in family)
-        if used > allowed and _shared_out(family) > allowed:
+        most = sum(max(0, _resident(pid, page) - own) for pid in family)
+        if most > allowed and _used(family, own, page) > allowed:
             return "memory"
     return "time"
 
@@ -227,19 +227,25 @@ def _resident(pid: int, page: int) -> int:
         return 0
 
 
-def _shared_out(family: list[int]) -> float:
-    """The bytes that processes use, where what several share is counted once.
+def _used(family: list[int], own: int, page: int) -> int:
+    """The bytes that a room and its children take, what they share counted once.
 
-    A snapshot of a room shares nearly all with it. To find out takes long; hence only
-    where it matters.
+    A snapshot shares nearly all with its room. To find out takes long; hence only where
+    it matters.
     """
-    total = 0
-    for pid in family:
+    room, *children = family
+    size = _resident(room, page)
+    total = max(0, size - own)
+    for pid in children:
+        grown = _resident(pid, page) - size
         try:
             text = Path(f"/proc/{pid}/smaps_rollup").read_text()
-            total += int(re.search(r"^Pss: +(\d+) kB", text, re.M)[1]) * 1024
-        except (OSError, TypeError):  # it hides, or has just ended
-            total += _resident(pid, resource.getpagesize())
+            private = 1024 * sum(
+                map(int, re.findall(r"(?m)^Private_\w+: +(\d+)", text))
+            )
+        except OSError:  # it hides, or has just ended
+            private = _resident(pid, page)
+        total += max(0, private, grown)
     return total
 
 
