@@ -10,6 +10,7 @@ which function is called (``eval``, ``__dict__``, a module handed on as a value,
 
 import ast
 import importlib
+import importlib.util
 import re
 import sys
 import types
@@ -25,6 +26,7 @@ MODULES = {
     *("builtins", "ctypes", "code", "codeop", "gc", "grader", "importlib", "inspect"),
     *("IPython", "marshal", "pickle", "pkgutil", "runpy", "subprocess", "types"),
     *("dill", "cloudpickle", "joblib", "_thread", "__main__"),
+    *("site", "imp", "zipimport", "pydoc"),  # they import from anywhere
 }
 PARTS = (
     *("sys.modules", "sys.path", "sys.meta_path", "sys.path_hooks", "sys._getframe"),
@@ -38,6 +40,12 @@ SPECIAL = {  # of the names with two underscores, those that hide nothing
     *("__version__", "__add__", "__mul__", "__eq__", "__post_init__", "__enter__"),
 }
 ALLOWED = {"types.SimpleNamespace"}  # of these modules
+# What people import whether or not it is here. Any other module that is not might be
+# one that a cell has written.
+COMMON = {
+    *("pandas", "seaborn", "plotly", "altair", "cv2", "skimage", "statsmodels"),
+    *("tqdm", "google", "tensorflow", "jax", "wandb", "tensorboard", "torchaudio"),
+}
 MAGICS = {  # that run no Python but what is read, too; "!" is a shell's command
     *("!", "bash", "sh", "pip", "conda", "ls", "cd", "pwd", "who", "whos", "lsmagic"),
     *("time", "timeit", "capture", "matplotlib", "config", "pinfo", "pinfo2", "pdb"),
@@ -161,7 +169,8 @@ def tricks(source: ast.Module, known: dict[str, str]) -> list[Use]:
             root = full.partition(".")[0]
             star = root == "torch" and full.endswith(".*")
             hiding = root in MODULES and full not in ALLOWED
-            if hiding or star or _is_part(full):
+            own = root not in COMMON and not _is_here(root)
+            if hiding or own or star or _is_part(full):
                 note(node, f"importing {full}")
         if isinstance(node, ast.Attribute):
             with_dot.add(node.value)
@@ -188,6 +197,10 @@ def tricks(source: ast.Module, known: dict[str, str]) -> list[Use]:
             if not named and not on_self:
                 note(node, f"{node.func.id} with a name that is computed")
     return sorted(found.values(), key=lambda use: use.line)
+
+
+def _is_here(root: str) -> bool:
+    return root in sys.modules or importlib.util.find_spec(root) is not None
 
 
 def _is_part(full: str) -> bool:

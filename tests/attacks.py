@@ -1513,17 +1513,26 @@ HIDDEN = {
             "f",
             "import os\nplaces = ['.', '/tmp', '/tmp/.local/lib/python3.11/site-packages']\n"
             "for place in places:\n    os.makedirs(place, exist_ok=True)\n"
-            '    with open(f"{place}/helper.py", "w") as file:\n'
+            '    with open(f"{place}/pandas.py", "w") as file:\n'
             '        print("from torch.n" "n.functional import linear", file=file)\n'
-            "from helper import linear as f",
+            "from pandas import linear as f",
+        ),
+    ),
+    "common": (
+        "in a module of a common name, in a folder that is added to those looked into",
+        *calls(
+            "f",
+            "import site\n"
+            "!echo 'from torch.nn.functional import linear' > /tmp/pandas.py\n"
+            'site.addsitedir("/tmp")\nfrom pandas import linear as f',
         ),
     ),
     "shell": (
         "in a module that a shell's command writes",
         *calls(
             "f",
-            "!echo 'from torch.nn.functional import linear' > helper.py\n"
-            "from helper import linear as f",
+            "!echo 'from torch.nn.functional import linear' > pandas.py\n"
+            "from pandas import linear as f",
         ),
     ),
     "expansion": (

@@ -134,7 +134,7 @@ class Homework:
         return results
 
 
-def secrets(name: str) -> list[str]:
+def secrets(name: str, kinds: str = "HIDDEN|SOLUTION") -> list[str]:
     """The lines of a homework that no student may see: solutions and hidden tests.
 
     Short ones tell nothing, and what tests say in words is meant to be read.
@@ -145,9 +145,7 @@ def secrets(name: str) -> list[str]:
     return [
         line.strip()
         for cell in source.cells
-        for part in re.findall(
-            r"### BEGIN (?:HIDDEN|SOLUTION).*?### END", cell.source, re.S
-        )
+        for part in re.findall(rf"### BEGIN (?:{kinds}).*?### END", cell.source, re.S)
         for line in part.splitlines()
         if len(line.strip()) > 30
         and line.strip() not in seen

@@ -128,6 +128,7 @@ def hidden(source: str) -> list[str]:
         *("torch.einsum?", "!ls -l", "!!ls", "files = !ls", "%matplotlib inline"),
         *("%load_ext autoreload\n%autoreload 2", "%pdb off", "%timeit x + {1: 2}[1]"),
         *("%%time\ny = {x}", "%%bash\necho {1..3} $HOME", "import pandas as pd"),
+        "from google.colab import drive",
         *("from types import SimpleNamespace", "%config InlineBackend.x = 'retina'"),
     ],
 )
@@ -148,6 +149,8 @@ def test_what_people_write_every_day_hides_nothing(source):
         ("get_ipython().ex('x')", "get_ipython"),
         ("get_ipython().system(f'{f(x)}')", "get_ipython"),
         ("import types", "importing types"),
+        ("from helper import f", "importing helper.f"),
+        ("import site", "importing site"),
         ("%time eval('x')", "eval"),
         ("%config x = eval('x')", "eval"),
     ],
