@@ -8,18 +8,28 @@
 - :mod:`byhand.prose`   sentences whose numbers are computed
 """
 
-from byhand import check, data, plots, practice
-from byhand.device import default_device, seed_everything
-from byhand.plots import use_style
-from byhand.prose import say
+import importlib
 
-__all__ = [
-    "check",
-    "data",
-    "default_device",
-    "plots",
-    "practice",
-    "say",
-    "seed_everything",
-    "use_style",
-]
+MODULES = ("check", "data", "plots", "practice")
+FUNCTIONS = {
+    "default_device": "device",
+    "say": "prose",
+    "seed_everything": "device",
+    "use_style": "plots",
+}
+
+__all__ = [*MODULES, *FUNCTIONS]
+
+
+def __getattr__(name: str):
+    """Import what is asked for: PyTorch and Matplotlib take seconds."""
+    if name in MODULES:
+        return importlib.import_module(f"byhand.{name}")
+    if name in FUNCTIONS:
+        module = importlib.import_module(f"byhand.{FUNCTIONS[name]}")
+        return getattr(module, name)
+    raise AttributeError(f"module 'byhand' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

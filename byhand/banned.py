@@ -9,11 +9,13 @@ which function is called (``eval``, ``__dict__``, a module handed on as a value,
 """
 
 import ast
+import contextlib
 import importlib
 import importlib.util
 import re
 import sys
 import types
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from IPython.core.inputtransformer2 import TransformerManager
@@ -257,29 +259,40 @@ class NotAllowed(Exception):
     """A forbidden function was called while a test ran."""
 
 
-def enforce(patterns: list[str]) -> None:
-    """From now on, forbidden functions raise :class:`NotAllowed` in this process.
+class Guard:
+    """Stands before the forbidden functions of this process, for when it matters.
 
-    Classes are left alone (others derive from them); their instances can no longer be
-    called, because what they call is refused.
+    Until :meth:`refuse` they work as ever; from then on they raise :class:`NotAllowed`,
+    under whatever name somebody has kept them. Classes are left alone (others derive from
+    them); their instances can no longer be called, because what they call is refused.
+
+    Args:
+        patterns: what is forbidden.
     """
-    put(refusals(patterns))
 
+    def __init__(self, patterns: Iterable[str]):
+        self.patterns = tuple(patterns)
+        self._refused: list[bool] = []  # of one object, so that all see it change
+        self._modules = 0
 
-def refusals(patterns: list[str]) -> list[tuple]:
-    """What :func:`put` puts in place of forbidden functions: owner, name, function."""
-    found = []
-    for owner, name, said in _forbidden(patterns):
-        for suffix in ("", "_"):  # the second one works in place
-            thing = getattr(owner, name + suffix, None)
-            if callable(thing) and not isinstance(thing, type):
-                found.append((owner, name + suffix, _refusal(said + suffix)))
-    return found
+    def place(self) -> None:
+        """Stand before what is there by now; again after further imports."""
+        if self._modules == len(sys.modules):
+            return
+        for owner, name, said in _forbidden(self.patterns):
+            for suffix in ("", "_"):  # the second one works in place
+                thing = getattr(owner, name + suffix, None)
+                known = isinstance(thing, types.FunctionType) and (
+                    thing.__code__ is _GUARDED
+                )
+                if callable(thing) and not isinstance(thing, type) and not known:
+                    guarded = _guarded(thing, said + suffix, self._refused)
+                    setattr(owner, name + suffix, guarded)
+        self._modules = len(sys.modules)
 
-
-def put(refusals: list[tuple]) -> None:
-    for owner, name, refused in refusals:
-        setattr(owner, name, refused)
+    def refuse(self) -> None:
+        """From now on, forbidden functions raise :class:`NotAllowed`."""
+        self._refused.append(True)
 
 
 def _forbidden(patterns: list[str]):
@@ -320,8 +333,17 @@ def _parts(module: types.ModuleType):
     ]
 
 
-def _refusal(said: str):
-    def refused(*_, **__):
-        raise NotAllowed(f"{said.lstrip('.')} is not allowed in this exercise")
+def _guarded(function: Callable, said: str, refused: list[bool]) -> Callable:
+    def guarded(*args, **kwargs):
+        if refused:
+            name = said.lstrip(".")
+            raise NotAllowed(f"{name} is not allowed in this exercise")
+        return function(*args, **kwargs)
 
-    return refused
+    for name in ("__name__", "__qualname__", "__doc__"):
+        with contextlib.suppress(AttributeError, TypeError):
+            setattr(guarded, name, getattr(function, name))
+    return guarded
+
+
+_GUARDED = _guarded(len, "", []).__code__

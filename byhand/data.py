@@ -1,20 +1,12 @@
 """Data sets: handwritten digits, and toy problems in the plane.
 
-MNIST is looked for in ``$BYHAND_DATA``, then in the cache
-(``~/.cache/byhand``), then downloaded there with its checksum verified. Without
-any of these, :func:`digits` falls back to scikit-learn's 1,797 built-in digits,
-enlarged from 8×8 to 28×28, and says so.
+Where MNIST can be had (:mod:`byhand.mnist`), :func:`digits` gives that; otherwise
+scikit-learn's 1,797 built-in digits, enlarged from 8×8 to 28×28, and says so.
 """
 
-import hashlib
-import os
-import socket
-import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -22,13 +14,17 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.utils.data import Dataset
 
-# md5 of the uncompressed files, so that files put there by hand are checked too
-MNIST_MD5 = {
-    "train-images-idx3-ubyte": "6bbc9ace898e44ae57da46a324031adb",
-    "train-labels-idx1-ubyte": "a25bea736e30d166cdddb491f175f624",
-    "t10k-images-idx3-ubyte": "2646ac647ad5339dbf082846283269ea",
-    "t10k-labels-idx1-ubyte": "27ae3e4e09519cfbb04c329615203637",
-}
+from byhand.mnist import DataNotFoundError, mnist_folder
+
+__all__ = [
+    "DataNotFoundError",
+    "Digits",
+    "batches",
+    "dataset",
+    "digits",
+    "toy",
+]
+
 TOY_SETS = ("circles", "xor", "spirals", "moons")
 
 
@@ -48,10 +44,6 @@ class Digits:
 
     def __len__(self) -> int:
         return len(self.images)
-
-
-class DataNotFoundError(FileNotFoundError):
-    """MNIST is not where it was looked for, or is damaged."""
 
 
 def digits(split: str = "train", device: torch.device | str = "cpu") -> Digits:
@@ -86,7 +78,7 @@ def dataset(split: str = "train", transform=None) -> Dataset:
 
     transform = transform or ToTensor()
     train = _check_split(split) == "train"
-    root = _mnist_root()
+    root = mnist_folder()
     if root is not None:
         return MNIST(root, train=train, transform=transform, download=False)
     images, labels, _ = _arrays(split)
@@ -201,7 +193,7 @@ def _check_split(split: str) -> str:
 
 @cache
 def _arrays(split: str) -> tuple[Tensor, Tensor, str]:
-    root = _mnist_root()
+    root = mnist_folder()
     if root is not None:
         # read here: importing torchvision takes as long as training some models
         prefix = root / "MNIST" / "raw" / ("train" if split == "train" else "t10k")
@@ -230,65 +222,3 @@ def _sklearn_digits() -> tuple[Tensor, Tensor]:
     images = F.pad(large.clamp(0, 1), (4, 4, 4, 4))
     order = torch.randperm(len(images), generator=torch.Generator().manual_seed(0))
     return images[order], torch.tensor(bunch.target, dtype=torch.int64)[order]
-
-
-@cache
-def _mnist_root() -> Path | None:
-    """Folder that holds a sound MNIST in torchvision's layout, or None (offline)."""
-    given = os.environ.get("BYHAND_DATA")
-    if given:
-        root = Path(given).expanduser()
-        problem = _problem(root)
-        if problem:
-            raise DataNotFoundError(
-                f"BYHAND_DATA={given} {problem}. It must hold the four MNIST files in "
-                "MNIST/raw, as torchvision lays them out. Unset BYHAND_DATA to "
-                "download them, or to use the built-in digits without internet."
-            )
-        return root
-    root = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "byhand"
-    if not _problem(root):
-        return root
-    if os.environ.get("BYHAND_OFFLINE") != "1":
-        try:
-            from torchvision.datasets import MNIST
-
-            with _timeout(10):
-                MNIST(root, train=True, download=True)
-        except (OSError, RuntimeError) as error:  # RuntimeError: all mirrors failed
-            print(f"MNIST could not be downloaded ({error}).", file=sys.stderr)
-        else:
-            problem = _problem(root)
-            if not problem:
-                return root
-            print(f"MNIST in {root} {problem}: delete it.", file=sys.stderr)
-    print(
-        "Using scikit-learn's 1,797 built-in digits at 28×28 instead of MNIST: "
-        "everything runs, with other numbers than the published book's. "
-        "For MNIST, connect to the internet or set BYHAND_DATA to a folder that "
-        "holds MNIST/raw."
-    )
-    return None
-
-
-def _problem(root: Path) -> str | None:
-    """What is wrong with the MNIST files below ``root``; None if nothing is."""
-    for name, md5 in MNIST_MD5.items():
-        path = root / "MNIST" / "raw" / name
-        try:
-            if hashlib.md5(path.read_bytes()).hexdigest() != md5:
-                return f"has a damaged file {name}"
-        except OSError:
-            return f"lacks the file {name}"
-    return None
-
-
-@contextmanager
-def _timeout(seconds: float):
-    """Give up on a network that does not answer; restored afterwards."""
-    before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(seconds)
-    try:
-        yield
-    finally:
-        socket.setdefaulttimeout(before)

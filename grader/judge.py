@@ -137,11 +137,7 @@ class _Session:
     def _snapshot(self) -> tuple[Line, socket.socket]:
         self._start()
         ours, theirs = socket.socketpair()
-        request = {
-            "do": "snapshot",
-            "seconds": self.limits.cell,
-            "banned": list(self.sheet.banned),
-        }
+        request = {"do": "snapshot", "seconds": self.limits.cell}
         with theirs:
             try:
                 wire.send(self.process.connection, wire.pack(request))

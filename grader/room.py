@@ -25,7 +25,7 @@ from IPython.core.displaypub import DisplayPublisher
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.core.pylabtools import select_figure_formats
 
-from byhand import banned
+from byhand.banned import Guard
 from grader import wire
 
 MAX_TEXT = 20_000  # characters of one output
@@ -44,18 +44,16 @@ class Room:
     Args:
         connection: to the judge.
         seed: of the global random number generators.
+        guard: before what the homework forbids.
     """
 
-    def __init__(self, connection: socket.socket, seed: int):
-        self.connection = connection
+    def __init__(self, connection: socket.socket, seed: int, guard: Guard):
+        self.connection, self.guard = connection, guard
         self.shell = InteractiveShell.instance()
-        self.shell.history_manager.enabled = False
         random.seed(seed)
         np.random.seed(seed % 2**32)
         torch.manual_seed(seed)
         signal.signal(signal.SIGALRM, _alarm)
-        self.refusals: list[tuple] = []
-        self.modules = 0  # how many there were when refusals were found
 
     def serve(self) -> None:
         """Answer the judge until it hangs up."""
@@ -99,14 +97,12 @@ class Room:
     def snapshot(self, request: dict) -> dict:
         """Fork, let the fork serve one test, and say how it ended."""
         _, (fd,), *_ = socket.recv_fds(self.connection, 1, 1)
-        if self.modules != len(sys.modules):  # here, since it would cost each snapshot
-            self.refusals = banned.refusals(request["banned"])
-            self.modules = len(sys.modules)
+        self.guard.place()
         child = os.fork()
         if child == 0:
             self.connection.close()
             with contextlib.suppress(BaseException):
-                banned.put(self.refusals)
+                self.guard.refuse()
                 _Snapshot(self.shell.user_ns, socket.socket(fileno=fd), request).serve()
             os._exit(0)
         os.close(fd)

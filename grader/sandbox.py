@@ -1,15 +1,17 @@
 """Start the zygote inside bubblewrap, and rooms from it."""
 
+import contextlib
 import json
 import os
 import shutil
 import socket
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from grader.zygote import Limits, start_request
+from byhand.mnist import mnist_folder
+from grader.zygote import Kit, Limits, start_request
 
 ROOT = Path(__file__).resolve().parent.parent
 SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/etc/ld.so.cache")
@@ -117,8 +119,10 @@ class Sandbox(Rooms):
         )
         theirs.close()
 
-    def ready(self) -> None:
-        """Wait until all is imported."""
+    def ready(self, kit: Kit) -> None:
+        """Say what the rooms are to find at hand, and wait until they can be had."""
+        with contextlib.suppress(OSError):
+            self.control.send(json.dumps(asdict(kit)).encode())
         if self.control.recv(16) != b"ready":
             words = self.process.communicate()[1].decode(errors="replace").strip()
             raise SandboxError(f"{_ADVICE}\n{words[-1000:]}")
@@ -183,9 +187,7 @@ def _bubblewrap() -> list[str]:
 
 def _data() -> list[Path]:
     """Where the data sets lie."""
-    from byhand import data
-
-    folder = data._mnist_root()
+    folder = mnist_folder()
     return [folder.resolve()] if folder else []
 
 
@@ -201,6 +203,7 @@ def _environment(walls: bool) -> dict[str, str]:
         "MPLCONFIGDIR": "/tmp",
         "IPYTHONDIR": "/tmp/ipython",
         "PYTHONHASHSEED": "0",
+        "PYTHONMALLOC": "malloc",  # all in one heap: grader.zygote says why
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONPATH": str(ROOT),
     }

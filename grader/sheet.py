@@ -10,13 +10,15 @@ The environment variable BYHAND_LIMITS, in JSON too, overrides limits for a tria
 
 import json
 import os
+import re
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 
 import nbformat
 from nbgrader.api import MissingEntry
 
 from grader.course import ROOT, Course, CourseError
-from grader.zygote import Limits
+from grader.zygote import Kit, Limits
 
 LIMITS = "BYHAND_LIMITS"
 
@@ -67,8 +69,27 @@ class Sheet:
     def tests(self) -> list[SheetCell]:
         return [cell for cell in self.cells if cell.kind == "test"]
 
+    @property
+    def kit(self) -> Kit:
+        """What the cells that students get look for, so that rooms have it at hand."""
+        sources = [cell.source for cell in self.cells if cell.cell_type == "code"]
+        given = [cell.source for cell in self.cells if cell.kind == "given"]
+        imports = sorted({name for source in given for name in _imports(source)})
+        digits = any("digits(" in source for source in sources)
+        return Kit(tuple(imports), digits, self.banned)
+
     def as_dict(self) -> dict:
         return asdict(self)
+
+
+def _imports(source: str) -> Iterator[str]:
+    for line in source.splitlines():
+        if match := re.match(r"\s*import (.+)", line):
+            for part in match[1].split(","):
+                yield part.split()[0]
+        elif match := re.match(r"\s*from ([\w.]+) import ([\w, ]+)", line):
+            for part in match[2].split(","):
+                yield f"{match[1]}.{part.split()[0]}"
 
 
 def load(course: Course, homework: str) -> Sheet:

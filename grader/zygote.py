@@ -6,13 +6,16 @@ inter-process communication) and forks the room into them. The keeper stays outs
 of the student's sight: it ends the room when the judge lets go of its lifeline, or when
 the room uses more memory or time than it may.
 
-Run as ``python -m grader.zygote FD``: a datagram socket on which requests come.
+Run as ``python -m grader.zygote FD apart|together``: a datagram socket on which first a
+:class:`Kit` comes, then requests.
 """
 
 import contextlib
 import ctypes
+import gc
 import importlib
 import json
+import logging
 import os
 import re
 import resource
@@ -26,11 +29,7 @@ from pathlib import Path
 
 from grader import seccomp
 
-WARM = (
-    *("torch", "torch.nn.functional", "torch.optim", "torchvision", "numpy"),
-    *("matplotlib.pyplot", "matplotlib_inline.backend_inline", "IPython"),
-    *("sklearn.datasets", "byhand", "byhand.check", "byhand.data", "grader.room"),
-)
+WARM = ("torch", "numpy", "IPython", "matplotlib_inline.backend_inline", "grader.room")
 NOBODY = 65534
 LIBC = ctypes.CDLL(None, use_errno=True)
 CLONE_NEWNS, CLONE_NEWUTS, CLONE_NEWIPC = 0x20000, 0x4000000, 0x8000000
@@ -43,6 +42,7 @@ MS_RDONLY, MS_NOSUID, MS_NODEV, MS_BIND, MS_REC, MS_PRIVATE = (
     0x4000,
     0x40000,
 )
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8
 LIBC.madvise.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
 MADV_HUGEPAGE, MADV_COLLAPSE = 14, 25
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS = 1, 4, 24, 38
@@ -67,14 +67,32 @@ class Limits:
     files: int = 64
 
 
+@dataclass(frozen=True)
+class Kit:
+    """What all rooms of a homework find at hand, and what is refused in its tests.
+
+    Args:
+        imports: modules that the homework imports, and things that it imports from them.
+        digits: whether it uses the images of digits.
+        banned: patterns of :mod:`byhand.banned`.
+    """
+
+    imports: tuple[str, ...] = ()
+    digits: bool = False
+    banned: tuple[str, ...] = ()
+
+
 def main() -> None:
     """Import, give up what rights there are, then fork a room for each request."""
     control = socket.socket(fileno=int(sys.argv[1]))
+    _keep_memory_together()
     apart = sys.argv[2] == "apart"  # namespaces can be had
     if os.getuid() == 0:
         # bubblewrap, run by root, hides parts of /proc, and then nobody else may mount
         _mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV)
     warm_up()
+    kit = json.loads(control.recv(100_000) or sys.exit())
+    guard = _lay_out(Kit(**kit))
     _use_huge_pages()
     if os.getuid() == 0 and apart:
         os.setgroups([])
@@ -90,7 +108,7 @@ def main() -> None:
         if len(fds) == 2 and os.fork() == 0:
             control.close()
             try:
-                _keep(*fds, json.loads(request), apart)
+                _keep(*fds, json.loads(request), apart, guard)
             finally:
                 os._exit(0)
         for fd in fds:
@@ -101,31 +119,52 @@ def warm_up() -> None:
     """Import it all, and do what PyTorch, IPython and others put off to first use."""
     for name in WARM:
         importlib.import_module(name)
-    import gc
-
-    import matplotlib
     import torch
     from IPython.core.interactiveshell import InteractiveShell
     from matplotlib_inline.backend_inline import configure_inline_support
+    from traitlets.config import Config
 
     torch.set_num_threads(1)
     weight = torch.zeros(2, requires_grad=True)
-    optimiser = torch.optim.Adam([weight])
     weight.sum().backward()
-    optimiser.step()
-    matplotlib.use("module://matplotlib_inline.backend_inline")
     shell = InteractiveShell.instance(
-        colors="nocolor", cache_size=0, xmode="Plain", history_load_length=0
+        config=Config({"HistoryManager": {"enabled": False}}),
+        **{"colors": "nocolor", "cache_size": 0, "xmode": "Plain"},
     )
-    shell.history_manager.enabled = False
-    configure_inline_support(shell, matplotlib.get_backend())
+    configure_inline_support(shell, "module://matplotlib_inline.backend_inline")
     shell.run_cell("1", store_history=False, silent=True)
-    from byhand import data
 
-    for split in ("train", "test"):
-        data.digits(split)
+
+def _lay_out(kit: Kit):
+    """Import what a homework needs; the guard before what it forbids."""
+    for name in kit.imports:
+        module, _, part = name.rpartition(".")
+        with contextlib.suppress(ImportError):  # a cell may try what is not here
+            importlib.import_module(module or part)
+            if not hasattr(sys.modules.get(module), part):
+                importlib.import_module(name)
+    from byhand import banned
+
+    guard = banned.Guard(kit.banned)
+    guard.place()
+    if kit.digits:
+        from byhand import data
+
+        for split in ("train", "test"):
+            data.digits(split)
+    # each is visited in each fork, and what they say is heard by nobody
+    for logger in (logging.root, *logging.root.manager.loggerDict.values()):
+        getattr(logger, "handlers", []).clear()
     gc.collect()
     gc.freeze()  # what is here stays shared between the rooms
+    return guard
+
+
+def _keep_memory_together() -> None:
+    """Have all memory in one piece, which :func:`_use_huge_pages` can then put to use."""
+    LIBC.mallopt(M_ARENA_MAX, 1)
+    LIBC.mallopt(M_MMAP_THRESHOLD, 1 << 30)
+    LIBC.mallopt(M_TRIM_THRESHOLD, 1 << 30)
 
 
 def _use_huge_pages() -> None:
@@ -144,9 +183,14 @@ def _use_huge_pages() -> None:
                 LIBC.madvise(start, end - start, MADV_HUGEPAGE)
             for page in range(start, end, size):
                 LIBC.madvise(page, size, MADV_COLLAPSE)  # fails where a page is empty
+    # what is large goes back to the system again, as usual
+    LIBC.mallopt(M_MMAP_THRESHOLD, 32 << 20)
+    LIBC.mallopt(M_TRIM_THRESHOLD, 64 << 20)
 
 
-def _keep(room_fd: int, lifeline_fd: int, request: dict, apart: bool) -> None:
+def _keep(
+    room_fd: int, lifeline_fd: int, request: dict, apart: bool, guard
+) -> None:
     """Start the room, guard it, and tell the judge how it ended."""
     lifeline = socket.socket(fileno=lifeline_fd)
     limits = Limits(**request["limits"])
@@ -162,7 +206,7 @@ def _keep(room_fd: int, lifeline_fd: int, request: dict, apart: bool) -> None:
         os.setsid()  # also where there are no namespaces: to be ended as a group
         lifeline.close()
         try:
-            _become_room(room_fd, request["seed"], limits, apart)
+            _become_room(room_fd, request["seed"], limits, apart, guard)
         except BaseException as error:
             print(f"the room could not be set up: {error}", file=sys.stderr)
         finally:
@@ -262,7 +306,7 @@ def _unshare() -> None:
     LIBC.prctl(PR_SET_DUMPABLE, 0)
 
 
-def _become_room(fd: int, seed: int, limits: Limits, apart: bool) -> None:
+def _become_room(fd: int, seed: int, limits: Limits, apart: bool, guard) -> None:
     """From here on this process is the student's."""
     LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if apart:
@@ -302,7 +346,7 @@ def _become_room(fd: int, seed: int, limits: Limits, apart: bool) -> None:
     LIBC.prctl(PR_SET_DUMPABLE, 1)
     from grader.room import Room
 
-    Room(socket.socket(fileno=3), seed).serve()
+    Room(socket.socket(fileno=3), seed, guard).serve()
 
 
 def _needed_in_tmp() -> list[str]:

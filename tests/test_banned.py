@@ -93,12 +93,19 @@ def test_the_homework_itself_is_allowed():
 ENFORCED = """
 import torch, torch.nn.functional as F
 from byhand import banned
-saved = torch.exp
-banned.enforce(["torch.nn", "torch.relu", "torch.Tensor.relu", ".softmax"])
+saved, help = torch.exp, torch.relu.__doc__
+guard = banned.Guard(["torch.nn", "torch.relu", "torch.Tensor.relu", ".softmax"])
 x = torch.randn(3)
-for call in (F.relu, torch.relu, torch.Tensor.relu, torch.softmax, x.softmax):
+guard.place()
+guard.place()
+kept, layer = torch.relu, torch.nn.Linear(3, 2)
+assert torch.relu.__doc__ == help and torch.equal(torch.relu(x), x.clamp(min=0))
+assert torch.equal(F.relu(x), x.relu()) and layer(x).shape == (2,)
+guard.refuse()
+calls = (F.relu, torch.relu, kept, torch.Tensor.relu, torch.softmax, x.softmax)
+for call in (*calls, layer):
     try:
-        call(x, 0)
+        call(x) if call is not x.softmax else call(0)
     except banned.NotAllowed as error:
         print(error)
     else:

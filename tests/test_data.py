@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
-from byhand import data
+from byhand import data, mnist
 
 HAS_MNIST = data.digits("test").name == "MNIST"
 
@@ -21,10 +21,10 @@ def fresh(monkeypatch, tmp_path):
     monkeypatch.delenv("BYHAND_DATA", raising=False)
     monkeypatch.setenv("BYHAND_OFFLINE", "1")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    data._mnist_root.cache_clear()
+    mnist.mnist_folder.cache_clear()
     data._arrays.cache_clear()
     yield tmp_path
-    data._mnist_root.cache_clear()
+    mnist.mnist_folder.cache_clear()
     data._arrays.cache_clear()
 
 
@@ -84,7 +84,7 @@ def test_damaged_file_is_refused(fresh, monkeypatch):
 def test_mnist_files_are_read_as_torchvision_lays_them_out(fresh, monkeypatch):
     write_mnist(fresh / "own")
     monkeypatch.setenv("BYHAND_DATA", str(fresh / "own"))
-    monkeypatch.setattr(data, "_problem", lambda root: None)  # not the real bytes
+    monkeypatch.setattr(mnist, "_problem", lambda root: None)  # not the real bytes
     digits, pairs = data.digits("train"), data.dataset("train")
     assert digits.name == "MNIST" and len(digits) == len(pairs) == 20
     for i in (0, 19):
@@ -124,7 +124,7 @@ def test_download_that_fails_falls_back(tmp_path):
 def test_cache_is_used_without_network(fresh, monkeypatch):
     write_mnist(fresh / "cache" / "byhand")
     monkeypatch.setattr(
-        data, "MNIST_MD5", {name: md5sum(fresh, name) for name in data.MNIST_MD5}
+        mnist, "MNIST_MD5", {name: md5sum(fresh, name) for name in mnist.MNIST_MD5}
     )
     assert data.digits("test").name == "MNIST"
     shutil.rmtree(fresh / "cache")

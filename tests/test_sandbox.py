@@ -8,7 +8,7 @@ import pytest
 from grader import wire
 from grader.proxy import Line
 from grader.sandbox import Sandbox
-from grader.zygote import Limits
+from grader.zygote import Kit, Limits
 
 CELL = """\
 kept = bytearray(b"x") * {held}_000_000
@@ -23,7 +23,7 @@ def more():
 @pytest.fixture(scope="module")
 def sandbox():
     with Sandbox() as sandbox:
-        sandbox.ready()
+        sandbox.ready(Kit())
         yield sandbox
 
 
@@ -47,7 +47,7 @@ def test_what_a_room_and_its_snapshot_hold(sandbox, held, more, killed):
         request = {"do": "run", "label": "cell", "source": source, "seconds": 20}
         wire.send(room.connection, wire.pack(request))
         wire.receive(room.connection, time.monotonic() + 30)
-        request = {"do": "snapshot", "seconds": 20, "banned": []}
+        request = {"do": "snapshot", "seconds": 20}
         wire.send(room.connection, wire.pack(request))
         socket.send_fds(room.connection, [b"x"], [theirs.fileno()])
         theirs.close()

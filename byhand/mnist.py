@@ -1,0 +1,87 @@
+"""Where MNIST is: without PyTorch, which takes seconds to import.
+
+It is looked for in ``$BYHAND_DATA``, then in the cache (``~/.cache/byhand``), then
+downloaded there with its checksum verified.
+"""
+
+import hashlib
+import os
+import socket
+import sys
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+
+# md5 of the uncompressed files, so that files put there by hand are checked too
+MNIST_MD5 = {
+    "train-images-idx3-ubyte": "6bbc9ace898e44ae57da46a324031adb",
+    "train-labels-idx1-ubyte": "a25bea736e30d166cdddb491f175f624",
+    "t10k-images-idx3-ubyte": "2646ac647ad5339dbf082846283269ea",
+    "t10k-labels-idx1-ubyte": "27ae3e4e09519cfbb04c329615203637",
+}
+
+
+class DataNotFoundError(FileNotFoundError):
+    """MNIST is not where it was looked for, or is damaged."""
+
+
+@cache
+def mnist_folder() -> Path | None:
+    """Folder that holds a sound MNIST in torchvision's layout, or None (offline)."""
+    given = os.environ.get("BYHAND_DATA")
+    if given:
+        root = Path(given).expanduser()
+        problem = _problem(root)
+        if problem:
+            raise DataNotFoundError(
+                f"BYHAND_DATA={given} {problem}. It must hold the four MNIST files in "
+                "MNIST/raw, as torchvision lays them out. Unset BYHAND_DATA to "
+                "download them, or to use the built-in digits without internet."
+            )
+        return root
+    root = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "byhand"
+    if not _problem(root):
+        return root
+    if os.environ.get("BYHAND_OFFLINE") != "1":
+        try:
+            from torchvision.datasets import MNIST
+
+            with _timeout(10):
+                MNIST(root, train=True, download=True)
+        except (OSError, RuntimeError) as error:  # RuntimeError: all mirrors failed
+            print(f"MNIST could not be downloaded ({error}).", file=sys.stderr)
+        else:
+            problem = _problem(root)
+            if not problem:
+                return root
+            print(f"MNIST in {root} {problem}: delete it.", file=sys.stderr)
+    print(
+        "Using scikit-learn's 1,797 built-in digits at 28×28 instead of MNIST: "
+        "everything runs, with other numbers than the published book's. "
+        "For MNIST, connect to the internet or set BYHAND_DATA to a folder that "
+        "holds MNIST/raw."
+    )
+    return None
+
+
+def _problem(root: Path) -> str | None:
+    """What is wrong with the MNIST files below ``root``; None if nothing is."""
+    for name, md5 in MNIST_MD5.items():
+        path = root / "MNIST" / "raw" / name
+        try:
+            if hashlib.md5(path.read_bytes()).hexdigest() != md5:
+                return f"has a damaged file {name}"
+        except OSError:
+            return f"lacks the file {name}"
+    return None
+
+
+@contextmanager
+def _timeout(seconds: float):
+    """Give up on a network that does not answer; restored afterwards."""
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(seconds)
+    try:
+        yield
+    finally:
+        socket.setdefaulttimeout(before)
