@@ -45,7 +45,7 @@ c.Autograde.autograde_preprocessors = [
 ]
 # Feedback shows what is wrong, not the hidden tests.
 c.GenerateFeedback.preprocessors = [
-    "nbgrader.preprocessors.GetGrades",
+    "grader.feedback.Marks",
     "grader.feedback.HideTests",
     "grader.feedback.Summarise",
     "nbconvert.preprocessors.CSSHTMLHeaderPreprocessor",

@@ -17,6 +17,7 @@ import sys
 import types
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from IPython.core.inputtransformer2 import TransformerManager
 
@@ -64,7 +65,9 @@ class Use:
     line: int
 
 
-def uses(source: ast.Module, patterns: list[str], known: dict[str, str]) -> list[Use]:
+def uses(
+    source: ast.Module, patterns: Iterable[str], known: dict[str, str]
+) -> list[Use]:
     """The forbidden names that a cell looks up.
 
     Args:
@@ -73,12 +76,13 @@ def uses(source: ast.Module, patterns: list[str], known: dict[str, str]) -> list
         known: what names stand for, e.g. ``{"F": "torch.nn.functional"}``; the
             imports of this cell are added.
     """
-    found = {}
-    for node in ast.walk(source):  # imports first, wherever they are
+    found: dict[int, Use] = {}
+    patterns, nodes = tuple(patterns), list(ast.walk(source))
+    for node in nodes:  # imports first, wherever they are
         for name, full in _imported(node):
             known[name] = full
             _note(found, full, node, patterns)
-    for node in ast.walk(source):
+    for node in nodes:
         if isinstance(node, ast.Attribute):
             full = _full_name(node, known)
             _note(found, full or f"?.{node.attr}", node, patterns)
@@ -165,7 +169,8 @@ def tricks(source: ast.Module, known: dict[str, str]) -> list[Use]:
         found.setdefault(node.lineno, Use(name, node.lineno))
 
     with_dot, harmless, magics = set(), set(), {}
-    for node in ast.walk(source):
+    nodes = list(ast.walk(source))
+    for node in nodes:
         for name, full in _imported(node):
             known[name] = full
             root = full.partition(".")[0]
@@ -181,7 +186,7 @@ def tricks(source: ast.Module, known: dict[str, str]) -> list[Use]:
             magics[shell] = magic if magic == "!" else f"%{magic}"
             if _is_harmless(node, magic):
                 harmless.add(shell)
-    for node in ast.walk(source):
+    for node in nodes:
         if isinstance(node, ast.Name) and node not in harmless:
             full = known.get(node.id, "")
             module = full.partition(".")[0] == "torch" and full in sys.modules
@@ -205,6 +210,7 @@ def _is_here(root: str) -> bool:
     return root in sys.modules or importlib.util.find_spec(root) is not None
 
 
+@lru_cache(10_000)
 def _is_part(full: str) -> bool:
     root, *rest = full.split(".")
     private = root == "torch" and any(re.match("_(?!_version__)", p) for p in rest)
@@ -218,8 +224,13 @@ def matches(name: str, pattern: str) -> bool:
     return f"{name}.".startswith(f"{pattern}.")
 
 
-def _note(found: dict, name: str, node: ast.AST, patterns: list[str]) -> None:
-    if any(matches(name, pattern) for pattern in patterns):
+@lru_cache(10_000)
+def _is_forbidden(name: str, patterns: tuple[str, ...]) -> bool:
+    return any(matches(name, pattern) for pattern in patterns)
+
+
+def _note(found: dict, name: str, node: ast.AST, patterns: tuple[str, ...]) -> None:
+    if _is_forbidden(name, patterns):
         name = name.removeprefix("?")
         found.setdefault(node.lineno, Use(name, node.lineno))
 

@@ -11,6 +11,7 @@ from nbformat import NotebookNode
 
 from grader.course import ROOT, Course
 from grader.files import write
+from grader.repair import cells_of
 from grader.sheet import Sheet
 
 
@@ -32,12 +33,7 @@ class Cache:
 
     def key(self, student: str, notebook: NotebookNode) -> str:
         """The hash of a repaired notebook."""
-        cells = [
-            (c.metadata.get("nbgrader", {}).get("grade_id"), c.cell_type, c.source)
-            + ((c.outputs,) if c.get("outputs") else ())  # kept where nothing is run
-            for c in notebook.cells
-        ]
-        return self.submission(student, json.dumps(cells).encode())
+        return self.submission(student, json.dumps(cells_of(notebook)).encode())
 
     def get(self, key: str) -> dict | None:
         path = self.folder / f"{key}.json"

@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from grader import files
-from grader.course import STUDENT, Course, CourseError
+from grader.course import STUDENT, Course
+from grader.errors import CourseError
 from grader.files import Refused
 
 MAX_FILES = 10_000  # in one student's folder

@@ -18,15 +18,12 @@ from sqlalchemy.exc import SAWarning, SQLAlchemyError
 from traitlets.config.loader import Config, PyFileConfigLoader
 
 from grader import files
+from grader.errors import CourseError
 
 ROOT = Path(__file__).resolve().parent.parent
 STUDENT = re.compile(r"[A-Za-z0-9][\w.@-]{0,127}")
 # nbgrader's own sessions cause these; they concern nobody who grades
 warnings.filterwarnings("ignore", category=SAWarning, module="nbgrader")
-
-
-class CourseError(Exception):
-    """Something that the instructor has to put right; the message says how."""
 
 
 class Course:
@@ -40,6 +37,7 @@ class Course:
     """
 
     REFUSED = "not_collected.txt"  # in place of a notebook: why there is none
+    SECRET = "submission_secret.txt"  # the exchange's, by which feedback finds its way
 
     def __init__(self, folder: Path | None = None):
         self.config = _load_config(folder)

@@ -1,12 +1,12 @@
 """Where submissions are judged: processes of this machine, or a Dask cluster.
 
-An engine has three methods: ``judge(student, *args)`` and ``feedback(student, *args)``
-start something, and ``results()`` yields ``(step, student, result or exception)`` as
-they come, until nothing is left. Feedback is written on this machine.
+An engine is told once which homework it is (``prepare``); then ``judge(student, cells)``
+starts something, and ``results()`` yields ``(student, verdict or exception)`` as they
+come, until nothing is left.
 """
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import forkserver, get_context
@@ -14,18 +14,17 @@ from queue import Empty, SimpleQueue
 from typing import NamedTuple
 
 from grader import remote
-from grader.course import CourseError
-from grader.sandbox import Sandbox, SandboxError
+from grader.errors import CourseError, SandboxError
+from grader.sandbox import Sandbox
+from grader.sheet import Cell, Sheet
 
 RETRIES = 1  # for a submission whose worker has died
 PATIENCE = 60  # seconds to wait for a cluster that has lost all its workers
 
 
 class Task(NamedTuple):
-    step: str
     student: str
-    function: Callable
-    args: tuple
+    cells: list[Cell]
     tried: int = 0
 
 
@@ -37,57 +36,51 @@ def processors() -> int:
 class Local:
     """Processes of this machine, forked from one that has imported everything.
 
+    That begins at once, while the submissions are read.
+
     Args:
-        jobs: how many at a time.
         walls: whether students' code is kept in a sandbox.
-        judging: whether there is anything to judge; otherwise only feedback.
     """
 
-    def __init__(
-        self, jobs: int | None = None, walls: bool = True, judging: bool = True
-    ):
-        self.jobs = max(1, jobs or processors())
+    def __init__(self, walls: bool = True):
+        self.walls = walls
+        self.sandbox = Sandbox(walls)
         self.context = get_context("forkserver")
-        preload = ["grader.feedback"] + ["grader.worker"] * judging
-        self.context.set_forkserver_preload(preload)
-        forkserver.ensure_running()  # it imports while the sandbox does, too
-        self.sandbox = Sandbox(walls) if judging else None
-        self.pools = [self._pool() for _ in range(self.jobs)]
+        self.context.set_forkserver_preload(["grader.worker"])
+        forkserver.ensure_running()
+        self.pools: list[ProcessPoolExecutor] = []
         self.waiting: list[Task] = []
         self.running: dict[Future, tuple[Task, int]] = {}
         self.done: SimpleQueue[Future] = SimpleQueue()
-        self.ready = not judging
+        self.sheet: Sheet | None = None
+
+    def prepare(self, sheet: Sheet, jobs: int) -> None:
+        """Say what is judged, and how many at a time.
+
+        Raises:
+            SandboxError: there is no sandbox to be had.
+        """
+        self.sheet = sheet
+        self.pools = [self._pool() for _ in range(jobs)]
+        self.sandbox.ready(sheet.kit)
 
     def _pool(self) -> ProcessPoolExecutor:
         # a pool for each worker: when one dies, the others go on
-        box = self.sandbox
         return ProcessPoolExecutor(
             1,
             mp_context=self.context,
             initializer=remote.prepare,
-            initargs=(box.control, box.walls) if box else (None, True),
+            initargs=(self.sandbox.control, self.sandbox.walls),
         )
 
-    def judge(self, student: str, *args) -> None:
-        """Have a submission judged: the arguments of `worker.judge_submission`."""
-        task = ("judge_submission", *args)
-        self.waiting.append(Task("judge", student, remote.call, task))
+    def judge(self, student: str, cells: list[Cell]) -> None:
+        """Have a submission judged."""
+        self.waiting.append(Task(student, cells))
+        self._start()
 
-    def feedback(self, student: str, *args) -> None:
-        """Have a page of feedback written: the arguments of `remote.make_feedback`."""
-        # first of all: what is judged is to be done with
-        self.waiting.insert(0, Task("feedback", student, remote.make_feedback, args))
-
-    def results(self) -> Iterator[tuple[str, str, object]]:
-        """Results and exceptions, as they come; more may be started meanwhile."""
-        if not self.ready:
-            self.sandbox.ready()
-            self.ready = True
+    def results(self) -> Iterator[tuple[str, object]]:
+        """Verdicts and exceptions, as they come; more may be started meanwhile."""
         while self.waiting or self.running:
-            busy = {place for _, place in self.running.values()}
-            for place in range(self.jobs):
-                if place not in busy and self.waiting:
-                    self._submit(place, self.waiting.pop(0))
             future = self.done.get()
             task, place = self.running.pop(future)
             error = future.exception()
@@ -95,18 +88,28 @@ class Local:
                 self._renew(place)
                 if task.tried < RETRIES:
                     self.waiting.append(task._replace(tried=task.tried + 1))
+                    self._start()
                     continue
                 error = RuntimeError("the grader's own process ended on it")
             if isinstance(error, SandboxError):
                 raise error
-            yield task.step, task.student, error or future.result()
+            self._start()  # before anything is done with the result
+            yield task.student, error or future.result()
+
+    def _start(self) -> None:
+        """Give each process that has nothing to do something."""
+        busy = {place for _, place in self.running.values()}
+        for place in range(len(self.pools)):
+            if place not in busy and self.waiting:
+                self._submit(place, self.waiting.pop(0))
 
     def _submit(self, place: int, task: Task) -> None:
+        call = (remote.judge, self.sheet, task.student, task.cells)
         try:
-            future = self.pools[place].submit(task.function, *task.args)
+            future = self.pools[place].submit(*call)
         except BrokenProcessPool:  # it was killed while it had nothing to do
             self._renew(place)
-            future = self.pools[place].submit(task.function, *task.args)
+            future = self.pools[place].submit(*call)
         self.running[future] = (task, place)
         future.add_done_callback(self.done.put)
 
@@ -120,8 +123,8 @@ class Local:
         for pool in self.pools:
             for process in list((pool._processes or {}).values()):
                 process.kill()
-        if self.sandbox:
-            self.sandbox.close()
+        self.pools = []
+        self.sandbox.close()
 
     def __enter__(self):
         return self
@@ -155,44 +158,37 @@ class Dask:
                 f"No Dask scheduler answers at {scheduler}: {error}"
             ) from None
         self.scheduler, self.walls = scheduler, walls
-        self.tasks: dict = {}  # by future: step, student
+        self.students: dict = {}  # by future
         self.done: SimpleQueue = SimpleQueue()
-        context = get_context("forkserver")
-        context.set_forkserver_preload(["grader.feedback"])
-        self.pages = ProcessPoolExecutor(
-            *(processors(), context),
-            initializer=remote.prepare,
-            initargs=(None, True),
-        )
+        self.sheet: Sheet | None = None
 
-    def judge(self, student: str, *args) -> None:
-        task = (self.walls, "judge_submission", *args)
-        future = self.client.submit(remote.call_anywhere, *task, pure=False)
-        self._wait_for(future, "judge", student)
+    def prepare(self, sheet: Sheet, jobs: int) -> None:
+        """Say what is judged; how many at a time, the cluster knows itself."""
+        self.sheet = sheet
 
-    def feedback(self, student: str, *args) -> None:
-        future = self.pages.submit(remote.make_feedback, *args)
-        self._wait_for(future, "feedback", student)
-
-    def _wait_for(self, future, *name: str) -> None:
-        self.tasks[future] = name
+    def judge(self, student: str, cells: list[Cell]) -> None:
+        """Have a submission judged."""
+        task = (self.walls, self.sheet, student, cells)
+        future = self.client.submit(remote.judge_anywhere, *task, pure=False)
+        self.students[future] = student
         future.add_done_callback(self.done.put)
 
-    def results(self) -> Iterator[tuple[str, str, object]]:
-        while self.tasks:
+    def results(self) -> Iterator[tuple[str, object]]:
+        """Verdicts and exceptions, as they come."""
+        while self.students:
             try:
                 future = self.done.get(timeout=PATIENCE)
             except Empty:
                 if self._workers():
                     continue
                 raise self._lost("has no workers") from None
-            step, student = self.tasks.pop(future)
+            student = self.students.pop(future)
             if future.cancelled():
                 raise self._lost("has gone")
             error = future.exception()
             if isinstance(error, SandboxError):
                 raise error
-            yield step, student, error or future.result()
+            yield student, error or future.result()
 
     def _workers(self) -> int:
         try:
@@ -207,7 +203,6 @@ class Dask:
         )
 
     def close(self) -> None:
-        self.pages.shutdown(wait=False, cancel_futures=True)
         self.client.close()
 
     def __enter__(self):

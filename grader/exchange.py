@@ -23,7 +23,8 @@ from grader.collect import (
     refuse,
     store,
 )
-from grader.course import Course, CourseError
+from grader.course import Course
+from grader.errors import CourseError
 from grader.files import Refused
 
 SLACK = timedelta(hours=1)  # between the stamp in a folder's name and the clock

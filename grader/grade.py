@@ -1,22 +1,29 @@
 """Grade a homework: judge what is new, record the marks, write feedback."""
 
+import contextlib
 import hashlib
+import json
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
+from typing import NamedTuple
 
-import nbformat
+from nbformat import NotebookNode, from_dict
 from nbgrader.plugins import CsvExportPlugin
 
-from grader import files, ledger, repair, sheet
+from grader import files, repair
 from grader.cache import Cache
 from grader.collect import Outcome, check_name
-from grader.course import ROOT, Course, CourseError
+from grader.course import ROOT, Course
 from grader.engine import Dask, Local, processors
-from grader.feedback import explain, write_failure
+from grader.errors import CourseError
+from grader.feedback import Pages, explain, write_failure
+from grader.ledger import Ledger, Recorded, load_sheet
 from grader.release import register
+from grader.sheet import Sheet
 
 NO_WALLS = "graded without a sandbox"
+NOT_RUN = "nothing was run: outputs are as they were handed in"
 
 
 def grade(
@@ -25,7 +32,7 @@ def grade(
     jobs: int | None = None,
     force: bool = False,
     walls: bool = True,
-    scheduler: str | None = None,
+    engine: Local | Dask | None = None,
 ) -> Iterator[Outcome]:
     """Grade what has not been graded yet; yields an outcome as each is done.
 
@@ -35,10 +42,10 @@ def grade(
         jobs: how many to judge at a time; default: one per processor.
         force: judge all anew; earlier results stay until there are new ones.
         walls: whether students' code is kept in a sandbox.
-        scheduler: address of a Dask cluster to judge on.
+        engine: where to judge; it is closed in the end. Default: this machine.
     """
-    with course.alone():
-        yield from _Run(course, homework, walls).outcomes(jobs, force, scheduler)
+    with course.alone(), _Run(course, homework, walls, engine) as run:
+        yield from run.outcomes(jobs or processors(), force)
 
 
 def export(course: Course) -> Path:
@@ -52,20 +59,12 @@ def export(course: Course) -> Path:
 
 
 def results(course: Course, homework: str) -> list[tuple[str, float, float]]:
-    """For each test its name, its points, and the share of the class that has them."""
-    with course.gradebook() as gradebook:
-        cells = gradebook.find_notebook(homework, homework).grade_cells
-        found = {
-            cell.name: (cell.max_score, [g.auto_score or 0 for g in cell.grades])
-            for cell in cells
-        }
-    tests = [
-        (cell.name, *found[cell.name]) for cell in sheet.load(course, homework).tests
-    ]
-    return [(n, m, sum(p) / (m * len(p)) if m and p else 0.0) for n, m, p in tests]
+    """For each test its name, its points, and the share of them that the class has."""
+    with Ledger(course, load_sheet(course, homework)) as ledger:
+        return ledger.results()
 
 
-def current_sheet(course: Course, homework: str) -> sheet.Sheet:
+def current_sheet(course: Course, homework: str) -> Sheet:
     """The homework's sheet; its tests are noted in the gradebook if they are new."""
     course.gradebook().close()  # or it is said why it cannot be used
     source = ROOT / "solutions" / homework / f"{homework}.ipynb"
@@ -75,29 +74,56 @@ def current_sheet(course: Course, homework: str) -> sheet.Sheet:
     before = mark.read_text() if mark.exists() else ""
     try:
         if before == now:
-            return sheet.load(course, homework)
+            return load_sheet(course, homework)
     except CourseError:
         pass  # it is empty, or another than before
     register(course, homework)
     files.write(mark, now)
-    return sheet.load(course, homework)
+    return load_sheet(course, homework)
+
+
+def with_outputs(notebook: NotebookNode, verdict: dict | None) -> NotebookNode:
+    """A repaired notebook as it is graded: with what the judge found, if it ran it."""
+    if verdict:
+        for cell, outputs in zip(notebook.cells, verdict["outputs"], strict=True):
+            if cell.cell_type == "code":
+                cell.outputs, cell.execution_count = from_dict(outputs), None
+    return notebook
+
+
+class _Submission(NamedTuple):
+    """What was read of a student's: the repaired notebook, hashes, what there is to say."""
+
+    notebook: NotebookNode
+    submission: str  # the hash of what was handed in
+    key: str  # the hash of what is judged
+    notes: list[str]
 
 
 class _Run:
     """One run over a homework's submissions."""
 
-    def __init__(self, course: Course, homework: str, walls: bool):
-        self.course, self.homework, self.walls = course, homework, walls
+    def __init__(self, course: Course, homework: str, walls: bool, engine):
+        self.course, self.homework = course, homework
+        self.walls, self.engine = walls, engine
         self.sheet = current_sheet(course, homework)
-        self.cache = Cache(course, self.sheet, walls)
-        self.notes: dict[str, list[str]] = {}
+        self.cache = Cache(course, self.sheet, self.walls)
+        self.ledger = Ledger(course, self.sheet)
+        self.pages = Pages(course, homework)
         self.times: dict[str, datetime | None] = {}
-        self.points: dict[str, tuple[float, float]] = {}
 
-    def outcomes(self, jobs, force, scheduler) -> Iterator[Outcome]:
-        waiting = {}
-        with self.course.gradebook() as gradebook:
-            scores = _scores(gradebook, self.homework)
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.ledger.close()
+        if self.engine:
+            self.engine.close()
+
+    def outcomes(self, jobs: int, force: bool) -> Iterator[Outcome]:
+        """Grade each student's submission that is new, or all."""
+        due: dict[str, _Submission] = {}
+        scores = self.ledger.scores()
         for student in self.course.students(self.homework):
             try:
                 check_name(student)
@@ -105,7 +131,6 @@ class _Run:
                 yield Outcome(student, False, f"NOT GRADED: {error}")
                 continue
             self.times[student], remark = self.course.submitted(student, self.homework)
-            self.notes[student] = [remark] if remark else []
             try:
                 data = self._read(student)
                 submission = self.cache.submission(student, data)
@@ -121,10 +146,11 @@ class _Run:
             except (files.Refused, repair.Unreadable) as error:
                 yield self._failed(student, str(error))
             else:
-                self.notes[student] += repair.repair(notebook, self.sheet)
-                waiting[student] = (notebook, submission)
-        if waiting:
-            yield from self._judge(waiting, jobs, force, scheduler)
+                notes = [remark] if remark else []
+                notes += repair.repair(notebook, self.sheet)
+                key = self.cache.key(student, notebook)
+                due[student] = _Submission(notebook, submission, key, notes)
+        yield from self._judge(due, jobs, force)
 
     def _read(self, student: str) -> bytes:
         path = self.course.notebook("submitted", student, self.homework)
@@ -137,65 +163,70 @@ class _Run:
             except FileNotFoundError:
                 raise files.Refused(f"there is no {path.name} in it") from None
 
-    def _judge(self, waiting: dict, jobs, force, scheduler) -> Iterator[Outcome]:
-        keys = {s: self.cache.key(s, nb) for s, (nb, _) in waiting.items()}
-        known = {s for s in waiting if not force and self.cache.get(keys[s])}
-        jobs = min(jobs or processors(), len(waiting))
-        if scheduler:
-            engine = Dask(scheduler, self.walls)
-        else:
-            engine = Local(jobs, self.walls, judging=len(known) < len(waiting))
-        with engine:
-            for student, (notebook, _) in waiting.items():
-                if student in known:
-                    self._record(student, self.cache.get(keys[student]))
-                    self._feedback(engine, student)
-                else:
-                    engine.judge(
-                        student, self.sheet, student, nbformat.writes(notebook)
-                    )
-            for step, student, result in engine.results():
-                failed = isinstance(result, Exception)
-                if step == "judge" and failed:
-                    yield self._spoilt(student, f"the grader failed on it: {result}")
-                elif step == "judge":
-                    self.cache.put(keys[student], result)
-                    self._record(student, result)
-                    self._feedback(engine, student)
-                elif result:
-                    words = f"{self._words(student)}, but NO FEEDBACK: {result}"
-                    yield Outcome(student, False, words)
-                else:
-                    files.write(self._mark(student), waiting[student][1])
-                    yield Outcome(student, True, self._words(student))
+    def _judge(self, due: dict, jobs: int, force: bool) -> Iterator[Outcome]:
+        if not self.sheet.tests:
+            for student, one in due.items():
+                yield self._finish(student, one, None)
+            return
+        new = []
+        for student, one in due.items():
+            verdict = None if force else self.cache.get(one.key)
+            if verdict:
+                yield self._finish(student, one, verdict)
+            else:
+                new.append(student)
+        if not new:
+            return
+        self.engine = self.engine or Local(self.walls)
+        self.engine.prepare(self.sheet, min(jobs, len(new)))
+        for student in new:
+            self.engine.judge(student, repair.cells_of(due[student].notebook))
+        for student, result in self.engine.results():
+            if isinstance(result, Exception):
+                yield self._spoilt(student, f"the grader failed on it: {result}")
+            else:
+                self.cache.put(due[student].key, result)
+                yield self._finish(student, due.pop(student), result)
 
-    def _record(self, student: str, verdict: dict) -> None:
-        notebook = nbformat.reads(verdict["notebook"], as_version=4)
-        self._mark(student).unlink(missing_ok=True)
-        self.points[student] = self._enter(student, notebook)
-        notes = self.notes[student] + verdict["notes"]
+    def _finish(self, student: str, one: _Submission, verdict: dict | None) -> Outcome:
+        """Record a verdict, and write the graded notebook and the feedback."""
+        notes = one.notes + (verdict["notes"] if verdict else [NOT_RUN])
         if not self.walls:
             notes.append(NO_WALLS)
+        notebook = with_outputs(one.notebook, verdict)
+        self._mark(student).unlink(missing_ok=True)
+        recorded = self.ledger.record(student, notebook, self.times[student])
         explain(notebook, notes)
         notebook.metadata["byhand"] = {
             "sandbox": self.walls,
-            "seconds": verdict["seconds"],
+            "seconds": verdict["seconds"] if verdict else {},
         }
         graded = self.course.notebook("autograded", student, self.homework)
-        files.write(graded, nbformat.writes(notebook))
-        if self.times[student]:
-            stamp = f"{self.times[student]} UTC\n"
-            files.write(graded.with_name("timestamp.txt"), stamp)
+        files.write(graded, json.dumps(notebook, ensure_ascii=False))
+        words = self._words(recorded, one.notes)
+        try:
+            self.pages.write(student, notebook, recorded)
+        except OSError:
+            raise
+        except Exception as error:
+            return Outcome(student, False, f"{words}, but NO FEEDBACK: {error}")
+        self._copy_along(student)
+        files.write(self._mark(student), one.submission)
+        return Outcome(student, True, words)
 
-    def _enter(self, student: str, notebook) -> tuple[float, float]:
-        with self.course.gradebook() as gradebook:
-            return ledger.record(
-                *(self.course, gradebook, self.sheet, student, notebook),
-                self.times[student],
-            )
-
-    def _feedback(self, engine, student: str) -> None:
-        engine.feedback(student, self.course.folder, self.homework, student)
+    def _copy_along(self, student: str) -> None:
+        """What nbgrader looks for beside a notebook when it gives feedback back."""
+        submitted = self.course.notebook("submitted", student, self.homework).parent
+        stamp = f"{self.times[student]} UTC\n" if self.times[student] else None
+        secret = None
+        with contextlib.suppress(OSError, files.Refused):  # if not by the exchange
+            secret = files.read(submitted / self.course.SECRET)[0]
+        for step in ("autograded", "feedback"):
+            folder = self.course.notebook(step, student, self.homework).parent
+            if stamp:
+                files.write(folder / "timestamp.txt", stamp)
+            if secret:
+                files.write(folder / self.course.SECRET, secret)
 
     def _mark(self, student: str) -> Path:
         """Where it is noted which submission has been graded in full."""
@@ -205,14 +236,13 @@ class _Run:
         mark = self._mark(student)
         return mark.read_text() if mark.exists() else ""
 
-    def _words(self, student: str) -> str:
-        points, most = self.points[student]
-        words = f"{points:g} of {most:g}"
+    def _words(self, recorded: Recorded, notes: list[str]) -> str:
+        words = f"{recorded.points:g} of {recorded.most:g}"
         manual = sum(cell.kind in ("manual", "task") for cell in self.sheet.cells)
         if manual:
             words += f"; {manual} parts are marked by hand"
-        if self.notes[student]:
-            words += f" (put right: {len(self.notes[student])})"
+        if notes:
+            words += f" (put right: {len(notes)})"
         return words
 
     def _spoilt(self, student: str, reason: str) -> Outcome:
@@ -224,12 +254,7 @@ class _Run:
     def _failed(self, student: str, reason: str) -> Outcome:
         """Zero points, marked for the instructor's eyes, and feedback that says why."""
         self._mark(student).unlink(missing_ok=True)
-        self._enter(student, None)
+        self.ledger.record(student, None, self.times[student])
         page = self.course.notebook("feedback", student, self.homework)
         write_failure(page.with_suffix(".html"), self.homework, reason)
         return Outcome(student, False, f"NOT GRADED: {reason}")
-
-
-def _scores(gradebook, homework: str) -> dict[str, tuple[float, float]]:
-    found = gradebook.find_assignment(homework).submissions
-    return {s.student_id: (s.score, s.max_score) for s in found}

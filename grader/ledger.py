@@ -1,79 +1,341 @@
-"""Write marks into nbgrader's gradebook: one submission, one transaction, one writer."""
+"""nbgrader's gradebook: what a homework asks for is read from it, marks are written to it.
 
+Tests, points and order come from the gradebook, where the release put them, never from
+a submission; forbidden calls and limits from the metadata of the source notebook::
+
+    "byhand": {"banned": ["torch.nn", ".backward"], "limits": {"cell": 30}}
+
+The environment variable BYHAND_LIMITS, in JSON too, overrides limits for a trial.
+"""
+
+import json
+import os
+from dataclasses import dataclass
 from datetime import datetime
 
+import nbformat
 from nbformat import NotebookNode
 from nbformat.v4 import new_notebook
-from nbgrader.api import Gradebook
+from nbgrader.api import (
+    Assignment,
+    Comment,
+    Grade,
+    MissingEntry,
+    Student,
+    SubmittedAssignment,
+    SubmittedNotebook,
+    new_uuid,
+)
 from nbgrader.preprocessors import AssignLatePenalties
 from nbgrader.utils import compute_checksum, determine_grade
+from sqlalchemy import bindparam, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
 
-from grader.course import Course
-from grader.sheet import Sheet
+from grader.course import ROOT, Course
+from grader.errors import CourseError
+from grader.sheet import Sheet, SheetCell
+from grader.zygote import Limits
+
+LIMITS = "BYHAND_LIMITS"
+ASSIGNMENT, STUDENT = Assignment.__table__, Student.__table__
+SUBMISSION, NOTEBOOK = SubmittedAssignment.__table__, SubmittedNotebook.__table__
+GRADE, COMMENT = Grade.__table__, Comment.__table__
 
 
-def record(
-    course: Course,
-    gradebook: Gradebook,
-    sheet: Sheet,
-    student: str,
-    graded: NotebookNode | None,
-    submitted: datetime | None,
-) -> tuple[float, float]:
-    """Record the marks of a graded notebook; points, and points there are.
+@dataclass
+class Mark:
+    """What is recorded of one registered cell: points, of how many, a comment."""
 
-    Penalties for lateness are noted beside the points, not taken off.
+    points: float | None = None
+    most: float | None = None
+    comment: str | None = None
 
-    Points that somebody gave by hand are kept, and marked for a second look.
+
+@dataclass
+class Recorded:
+    """What is recorded of a submission: its points, and the mark of each cell."""
+
+    points: float
+    most: float
+    late_penalty: float
+    marks: dict[str, Mark]
+
+
+class Ledger:
+    """The marks of one homework; one submission is one transaction. Close it after use.
 
     Args:
-        graded: the notebook with the judge's outputs; None for a submission that could
-            not be graded: 0 for every test, each marked for the instructor's eyes.
-        submitted: when it was handed in (UTC).
+        course, sheet: the homework, which is in the gradebook.
     """
-    homework = sheet.homework
-    gradebook.update_or_create_student(student)
-    details = {"timestamp": submitted} if submitted else {}
-    submission = gradebook.update_or_create_submission(homework, student, **details)
-    (notebook,) = [n for n in submission.notebooks if n.name == homework]
-    cells = {c.metadata.nbgrader.grade_id: c for c in _registered(graded)}
-    for grade in notebook.grades:
-        if graded is None:
-            if grade.manual_score is None:
-                grade.auto_score, grade.needs_manual_grade = 0, True
-            continue
-        auto_score, _ = determine_grade(cells[grade.name])
-        grade.auto_score = auto_score
-        grade.needs_manual_grade = grade.manual_score is not None or auto_score is None
-    for comment in notebook.comments:
-        cell = cells.get(comment.name)
-        task = cell is not None and cell.metadata.nbgrader.get("task")
-        untouched = cell is not None and not task and _is_untouched(cell, sheet)
-        comment.auto_comment = "No response." if untouched else None
-    gradebook.db.commit()
-    if submission.total_seconds_late > 0 or submission.late_submission_penalty:
-        _late(course, homework, student)
-        gradebook.db.refresh(submission)
-    return submission.score, submission.max_score
+
+    def __init__(self, course: Course, sheet: Sheet):
+        self.course, self.sheet = course, sheet
+        self.gradebook = course.gradebook()
+        self.db = self.gradebook.db
+        notebook = self.gradebook.find_notebook(sheet.homework, sheet.homework)
+        self.assignment, self.notebook = notebook.assignment.id, notebook.id
+        self.graded = {c.id: c.name for c in notebook.grade_cells}
+        self.graded |= {c.id: c.name for c in notebook.task_cells}
+        self.commented = {c.id: c.name for c in notebook.solution_cells}
+        self.commented |= {c.id: c.name for c in notebook.task_cells}
+
+    def close(self) -> None:
+        self.gradebook.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def scores(self) -> dict[str, tuple[float, float]]:
+        """For each student their points, and the points there are."""
+        most = sum(cell.points or 0.0 for cell in self.sheet.cells)
+        rows = self.db.execute(
+            select(SUBMISSION.c.student_id, func.coalesce(func.sum(Grade.score), 0.0))
+            .select_from(SUBMISSION)
+            .join(NOTEBOOK, NOTEBOOK.c.assignment_id == SUBMISSION.c.id)
+            .join(GRADE, GRADE.c.notebook_id == NOTEBOOK.c.id, isouter=True)
+            .where(NOTEBOOK.c.notebook_id == self.notebook)
+            .group_by(SUBMISSION.c.student_id)
+        )
+        return {student: (points, most) for student, points in rows}
+
+    def results(self) -> list[tuple[str, float, float]]:
+        """For each test its name, its points, and the share of them that the class has."""
+        rows = self.db.execute(
+            select(GRADE.c.cell_id, func.avg(func.coalesce(GRADE.c.auto_score, 0.0)))
+            .join(NOTEBOOK, GRADE.c.notebook_id == NOTEBOOK.c.id)
+            .where(NOTEBOOK.c.notebook_id == self.notebook)
+            .group_by(GRADE.c.cell_id)
+        )
+        mean = {self.graded[cell]: points for cell, points in rows}
+        tests = [(test.name, test.points) for test in self.sheet.tests]
+        return [(n, most, mean.get(n, 0) / most if most else 0.0) for n, most in tests]
+
+    def record(
+        self, student: str, graded: NotebookNode | None, submitted: datetime | None
+    ) -> Recorded:
+        """Record the marks of a graded notebook.
+
+        Penalties for lateness are noted beside the points, not taken off. Points that
+        somebody gave by hand are kept, and marked for a second look.
+
+        Args:
+            graded: the notebook with the judge's outputs; None for a submission that
+                could not be graded: 0 for every test, marked for the instructor's eyes.
+            submitted: when it was handed in (UTC).
+        """
+        cells = {c.metadata.nbgrader.grade_id: c for c in _registered(graded)}
+        try:
+            marks, late = self._write(student, cells, submitted)
+        except IntegrityError:  # somebody else has just added the student
+            self.db.rollback()
+            marks, late = self._write(student, cells, submitted)
+        penalty = self._late(student) if late else 0.0
+        return Recorded(
+            sum(m.points for m in marks.values() if m.points is not None),
+            sum(m.most for m in marks.values() if m.most is not None),
+            penalty,
+            marks,
+        )
+
+    def _write(self, student: str, cells: dict[str, NotebookNode], submitted) -> tuple:
+        """In one transaction; the marks, and whether lateness has to be seen to."""
+        found = self._find(student)
+        if found is None:
+            self._add_student(student)
+            place = self._add_submission(student, submitted)
+            extension, timestamp, penalty, before = None, submitted, 0, {}
+        else:
+            submission, place, extension, timestamp, penalty, before = found
+            if submitted:
+                timestamp = submitted
+                which = SUBMISSION.c.id == submission
+                self.db.execute(
+                    update(SUBMISSION).where(which), {"timestamp": submitted}
+                )
+        marks: dict[str, Mark] = {}
+        self._write_grades(place, cells, before.get(GRADE, {}), marks)
+        self._write_comments(place, cells, before.get(COMMENT, {}), marks)
+        due = self.db.execute(
+            select(ASSIGNMENT.c.duedate).where(ASSIGNMENT.c.id == self.assignment)
+        ).scalar()
+        self.db.commit()
+        if due and extension:
+            due += extension
+        return marks, bool(penalty) or bool(due and timestamp and timestamp > due)
+
+    def _find(self, student: str) -> tuple | None:
+        """What is recorded: ids, extension, time, penalty, rows of marks by cell."""
+        row = self.db.execute(
+            select(
+                *(SUBMISSION.c.id, NOTEBOOK.c.id, SUBMISSION.c.extension),
+                *(SUBMISSION.c.timestamp, NOTEBOOK.c.late_submission_penalty),
+            )
+            .join(NOTEBOOK, NOTEBOOK.c.assignment_id == SUBMISSION.c.id)
+            .where(SUBMISSION.c.assignment_id == self.assignment)
+            .where(SUBMISSION.c.student_id == student)
+            .where(NOTEBOOK.c.notebook_id == self.notebook)
+        ).first()
+        if row is None:
+            return None
+        before = {
+            table: {
+                mark.cell_id: mark
+                for mark in self.db.execute(
+                    select(table).where(table.c.notebook_id == row[1])
+                )
+            }
+            for table in (GRADE, COMMENT)
+        }
+        return (*row, before)
+
+    def _add_student(self, student: str) -> None:
+        known = select(STUDENT.c.id).where(STUDENT.c.id == student)
+        if self.db.execute(known).first() is None:
+            self.db.execute(insert(STUDENT), {"id": student})
+
+    def _add_submission(self, student: str, submitted: datetime | None) -> str:
+        submission, place = new_uuid(), new_uuid()
+        self.db.execute(
+            insert(SUBMISSION),
+            {
+                "id": submission,
+                "assignment_id": self.assignment,
+                "student_id": student,
+                "timestamp": submitted,
+            },
+        )
+        self.db.execute(
+            insert(NOTEBOOK),
+            {"id": place, "assignment_id": submission, "notebook_id": self.notebook},
+        )
+        return place
+
+    def _write_grades(self, place: str, cells: dict, before: dict, marks: dict) -> None:
+        new, changed = [], []
+        for key, name in self.graded.items():
+            row = before.get(key)
+            by_hand = None if row is None else row.manual_score
+            extra = 0.0 if row is None else row.extra_credit or 0.0
+            auto = determine_grade(cells[name])[0] if cells else 0
+            if not cells and by_hand is not None:
+                auto = row.auto_score
+            look = not cells or by_hand is not None or auto is None
+            values = {"auto_score": auto, "needs_manual_grade": look}
+            if row is None:
+                new.append(values | {"cell_id": key, "notebook_id": place})
+            else:
+                changed.append(values | {"key": row.id})
+            points = auto if by_hand is None else by_hand
+            points = 0.0 if points is None else points + extra
+            marks[name] = Mark(points, self.sheet[name].points)
+        self._put(GRADE, new, changed)
+
+    def _write_comments(
+        self, place: str, cells: dict, before: dict, marks: dict
+    ) -> None:
+        new, changed = [], []
+        for key, name in self.commented.items():
+            row, cell = before.get(key), cells.get(name)
+            task = cell is not None and cell.metadata.nbgrader.get("task")
+            untouched = cell is not None and not task and self._is_untouched(cell)
+            words = "No response." if untouched else None
+            if row is None:
+                values = {"auto_comment": words, "cell_id": key, "notebook_id": place}
+                new.append(values)
+            else:
+                changed.append({"auto_comment": words, "key": row.id})
+            by_hand = None if row is None else row.manual_comment
+            marks.setdefault(name, Mark()).comment = (
+                words if by_hand is None else by_hand
+            )
+        self._put(COMMENT, new, changed)
+
+    def _put(self, table, new: list[dict], changed: list[dict]) -> None:
+        if new:
+            self.db.execute(insert(table), new)
+        if changed:
+            self.db.execute(
+                update(table)
+                .where(table.c.id == bindparam("key"))
+                .values({n: bindparam(n) for n in changed[0] if n != "key"}),
+                changed,
+            )
+
+    def _is_untouched(self, cell: NotebookNode) -> bool:
+        name = cell.metadata.nbgrader.grade_id
+        return self.sheet[name].checksum == compute_checksum(cell)
+
+    def _late(self, student: str) -> float:
+        """Have nbgrader's plugin (`c.AssignLatePenalties.plugin_class`) see to it."""
+        homework = self.sheet.homework
+        resources = {
+            "nbgrader": {
+                "student": student,
+                "assignment": homework,
+                "notebook": homework,
+                "db_url": self.course.nbgrader.db_url,
+            }
+        }
+        plugin = AssignLatePenalties(
+            config=self.course.config, parent=self.course.nbgrader
+        )
+        plugin.preprocess(new_notebook(), resources)
+        penalty = self._find(student)[4]
+        self.db.commit()  # nothing stays locked
+        return penalty or 0.0
 
 
 def _registered(notebook: NotebookNode | None) -> list[NotebookNode]:
     return [c for c in notebook.cells if "nbgrader" in c.metadata] if notebook else []
 
 
-def _is_untouched(cell: NotebookNode, sheet: Sheet) -> bool:
-    return sheet[cell.metadata.nbgrader.grade_id].checksum == compute_checksum(cell)
+def load_sheet(course: Course, homework: str) -> Sheet:
+    """The sheet of a homework that has been released (or registered)."""
+    with course.gradebook() as gradebook:
+        try:
+            notebook = gradebook.find_notebook(homework, homework)
+        except MissingEntry:
+            raise CourseError(
+                f"{homework} is not in the gradebook yet: release it first."
+            ) from None
+        graded = {cell.name: cell.max_score for cell in notebook.grade_cells}
+        solved = {cell.name for cell in notebook.solution_cells}
+        tasks = {cell.name: cell.max_score for cell in notebook.task_cells}
+        cells = []
+        for cell in notebook.source_cells:
+            kind = "given"
+            if cell.name in graded:
+                kind = "manual" if cell.name in solved else "test"
+            elif cell.name in tasks:
+                kind = "task"
+            elif cell.name in solved:
+                kind = "solution"
+            points = graded.get(cell.name, tasks.get(cell.name))
+            cells.append(
+                SheetCell(
+                    *(cell.name, kind, str(cell.cell_type), cell.source),
+                    *(cell.checksum, bool(cell.locked), points),
+                )
+            )
+    rules, order = _source(homework)
+    cells.sort(key=lambda cell: order.get(cell.name, len(order)))
+    return Sheet(
+        homework,
+        tuple(cells),
+        tuple(rules.get("banned", ())),
+        Limits(**rules.get("limits", {}) | json.loads(os.environ.get(LIMITS, "{}"))),
+    )
 
 
-def _late(course: Course, homework: str, student: str) -> None:
-    """Let nbgrader's plugin (`c.AssignLatePenalties.plugin_class`) see to it."""
-    resources = {
-        "nbgrader": {
-            "student": student,
-            "assignment": homework,
-            "notebook": homework,
-            "db_url": course.nbgrader.db_url,
-        }
-    }
-    plugin = AssignLatePenalties(config=course.config, parent=course.nbgrader)
-    plugin.preprocess(new_notebook(), resources)
+def _source(homework: str) -> tuple[dict, dict[str, int]]:
+    """The rules in the source notebook, and the places of its cells."""
+    path = ROOT / "solutions" / homework / f"{homework}.ipynb"
+    if not path.exists():
+        return {}, {}
+    notebook = nbformat.read(path, 4)
+    names = [c.metadata.get("nbgrader", {}).get("grade_id") for c in notebook.cells]
+    order = {name: place for place, name in enumerate(names) if name}
+    return notebook.metadata.get("byhand", {}), order

@@ -4,14 +4,11 @@ import base64
 import json
 from collections.abc import Iterable, Iterator
 
-from nbformat import NotebookNode
-from nbformat.v4 import new_output
-
 MAX_OUTPUTS = 60  # of one cell
 MAX_SHOWN = 30_000_000  # characters of all outputs, pictures included
 
 
-def shown(cells: Iterable) -> Iterator[list[NotebookNode]]:
+def shown(cells: Iterable) -> Iterator[list[dict]]:
     """For each cell, what is kept of its outputs; all together are bounded."""
     left = MAX_SHOWN
     for outputs in cells:
@@ -19,7 +16,7 @@ def shown(cells: Iterable) -> Iterator[list[NotebookNode]]:
         yield found
 
 
-def keep(outputs, left: int) -> tuple[list[NotebookNode], int]:
+def keep(outputs, left: int) -> tuple[list[dict], int]:
     """What is kept of a cell's outputs if so many characters are left, and what is then."""
     outputs = outputs[:MAX_OUTPUTS] if type(outputs) is list else []
     found = []
@@ -30,13 +27,13 @@ def keep(outputs, left: int) -> tuple[list[NotebookNode], int]:
     return found, left
 
 
-def _output(shown) -> NotebookNode | None:
-    """A room's output as a notebook's, if it is one."""
+def _output(shown) -> dict | None:
+    """A room's output as a notebook holds it, if it is one."""
     if type(shown) is not dict:
         return None
     stream, text = shown.get("stream"), shown.get("text")
     if type(stream) is str and stream in ("stdout", "stderr") and type(text) is str:
-        return new_output("stream", name=stream, text=text[:30_000])
+        return {"output_type": "stream", "name": stream, "text": text[:30_000]}
     data = shown.get("data")
     if type(data) is not dict:
         return None
@@ -45,7 +42,20 @@ def _output(shown) -> NotebookNode | None:
         kept["text/plain"] = data["text/plain"][:30_000]
     if _is_png(data.get("image/png")):
         kept["image/png"] = data["image/png"]
-    return new_output("display_data", data=kept) if kept else None
+    if not kept:
+        return None
+    return {"output_type": "display_data", "data": kept, "metadata": {}}
+
+
+def error_output(kind: str, words: str, lines: list[str]) -> dict:
+    """An exception as a notebook's output: its type, its words, the lines it came by."""
+    said = words if kind in ("", "AssertionError", "NotAllowed") else f"{kind}: {words}"
+    return {
+        "output_type": "error",
+        "ename": kind or "Error",
+        "evalue": words,
+        "traceback": [*lines, said],
+    }
 
 
 def _is_png(text) -> bool:

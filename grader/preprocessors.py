@@ -16,7 +16,8 @@ from grader.cache import Cache
 from grader.course import Course
 from grader.engine import Local
 from grader.feedback import explain
-from grader.grade import NO_WALLS, current_sheet
+from grader.grade import NO_WALLS, NOT_RUN, current_sheet, with_outputs
+from grader.sheet import Cell, Sheet
 
 IDLE = 60  # seconds after which the processes that wait for more are ended
 
@@ -41,21 +42,28 @@ class Judge(NbGraderPreprocessor):
 
     def preprocess(self, nb, resources):
         course, names = Course(), resources["nbgrader"]
-        student = names["student"]
         sheet = current_sheet(course, names["assignment"])
-        cache = Cache(course, sheet, self.sandbox)
-        key = cache.key(student, nb)
-        verdict = cache.get(key)
-        if not verdict:
-            task = (sheet, student, nbformat.writes(nb))
-            verdict = _Engine.judge(self.sandbox, *task)
-            cache.put(key, verdict)
-        notes = nb.metadata.get("byhand", {}).get("repaired", []) + verdict["notes"]
+        verdict = None
+        if sheet.tests:
+            verdict = self._verdict(
+                Cache(course, sheet, self.sandbox), names, nb, sheet
+            )
+        notes = nb.metadata.get("byhand", {}).get("repaired", [])
+        notes += verdict["notes"] if verdict else [NOT_RUN]
         if not self.sandbox:
             notes.append(NO_WALLS)
-        nb = nbformat.reads(verdict["notebook"], as_version=4)
+        nb = with_outputs(nb, verdict)
         explain(nb, notes)
         return nb, resources
+
+    def _verdict(self, cache: Cache, names: dict, nb, sheet: Sheet) -> dict:
+        key = cache.key(names["student"], nb)
+        verdict = cache.get(key)
+        if not verdict:
+            cells = repair.cells_of(nb)
+            verdict = _Engine.judge(self.sandbox, sheet, names["student"], cells)
+            cache.put(key, verdict)
+        return verdict
 
 
 class _Engine:
@@ -66,16 +74,19 @@ class _Engine:
     timer: threading.Timer | None = None
 
     @classmethod
-    def judge(cls, walls: bool, *task) -> dict:
+    def judge(cls, walls: bool, sheet: Sheet, student: str, cells: list[Cell]) -> dict:
         with cls.lock:
             if cls.timer:
                 cls.timer.cancel()
-            if cls.local and cls.local.sandbox.walls != walls:
+            local = cls.local
+            if local and (local.sandbox.walls, local.sheet) != (walls, sheet):
                 cls.close()
-            cls.local = cls.local or Local(1, walls)
             try:
-                cls.local.judge("", *task)
-                ((*_, result),) = list(cls.local.results())
+                if not cls.local:
+                    cls.local = Local(walls)
+                    cls.local.prepare(sheet, jobs=1)
+                cls.local.judge(student, cells)
+                ((_, result),) = list(cls.local.results())
             except BaseException:
                 cls.close()
                 raise

@@ -2,6 +2,7 @@
 
 import builtins
 import itertools
+import select
 import socket
 import time
 
@@ -42,12 +43,9 @@ class Line:
         grace = 2  # the room itself stops what takes too long, and says where
         deadline = min(time.monotonic() + self.seconds + grace, self.deadline)
         try:
-            self.connection.setblocking(False)
-            try:
-                if self.connection.recv(1):
-                    raise wire.WireError("it spoke before it was asked")
-            except BlockingIOError:
-                pass
+            ready, _, _ = select.select([self.connection], [], [], 0)
+            if ready and self.connection.recv(1):
+                raise wire.WireError("it spoke before it was asked")
             self.connection.settimeout(max(0.01, deadline - time.monotonic()))
             wire.send(self.connection, message)
             answer = wire.receive(self.connection, deadline)
@@ -57,16 +55,20 @@ class Line:
         except TimeoutError:
             self.broken = "Your code took too long, and was stopped."
             raise TimeoutError(self.broken) from None
-        except wire.WireError as error:
+        except (wire.WireError, OSError) as error:
             self.broken = f"Your code ended, or broke off: {error}."
             raise RuntimeError(self.broken) from None
         if "error" in answer:
             raise _raised(answer["error"])
         return answer
 
-    def names(self, names: list[str]) -> dict:
-        """Of these names, those that the student has defined, with their values."""
-        found = self.ask("names", names=names).get("value")
+    def begin(self, names: list[str], state: int | None = None) -> dict:
+        """Begin a test: of these names, those that the student has defined, with values.
+
+        Args:
+            state: which names the room is to go back to; None: those of now.
+        """
+        found = self.ask("begin", names=names, state=state).get("value")
         if type(found) is not dict:
             return {}
         return {n: self.inside_out(found[n]) for n in names if n in found}

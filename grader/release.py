@@ -6,7 +6,8 @@ from pathlib import Path
 import nbformat
 from nbgrader.converters import GenerateAssignment
 
-from grader.course import ROOT, Course, CourseError
+from grader.course import ROOT, Course
+from grader.errors import CourseError
 
 
 def release(course: Course, homework: str, to: Path = ROOT / "assignments") -> Path:

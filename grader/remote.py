@@ -4,20 +4,16 @@ import multiprocessing
 import os
 import socket
 import threading
-from pathlib import Path
+
+ONE_AT_A_TIME = threading.Lock()  # a test changes the whole process (seeds, …)
 
 
-def prepare(control: socket.socket | None, walls: bool) -> None:
-    """Make a process of the local engine ready.
-
-    Args:
-        control: the way to a zygote; None where no student's code will be run.
-    """
+def prepare(control: socket.socket, walls: bool) -> None:
+    """Make a process of the local engine ready: ``control`` is the way to a zygote."""
     threading.Thread(target=_end_with_the_run, daemon=True).start()
-    if control:
-        from grader import worker
+    from grader import worker
 
-        worker.use_rooms(control, walls)
+    worker.use_rooms(control, walls)
 
 
 def _end_with_the_run() -> None:
@@ -26,25 +22,17 @@ def _end_with_the_run() -> None:
     os._exit(1)
 
 
-def call(function: str, *args):
-    """Call a function of `grader.worker`."""
+def judge(*args) -> dict:
+    """`grader.worker.judge_submission`."""
     from grader import worker
 
-    return getattr(worker, function)(*args)
+    return worker.judge_submission(*args)
 
 
-def make_feedback(folder: Path, homework: str, student: str) -> str | None:
-    """Write a student's feedback page; what went wrong, or None."""
-    from grader.course import Course
-    from grader.feedback import write_feedback
-
-    return write_feedback(Course(folder), homework, student)
-
-
-def call_anywhere(walls: bool, function: str, *args):
+def judge_anywhere(walls: bool, sheet, *args) -> dict:
     """The same in a process that was not made ready: one of a cluster's."""
-    from grader import worker
+    with ONE_AT_A_TIME:
+        from grader import worker
 
-    with worker.ONE_AT_A_TIME:
-        worker.use_own_sandbox(walls)
-        return getattr(worker, function)(*args)
+        worker.use_own_sandbox(walls, sheet)
+        return worker.judge_submission(sheet, *args)

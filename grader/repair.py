@@ -11,12 +11,10 @@ import json
 import re
 from functools import lru_cache
 
-import nbformat
-from nbformat import NotebookNode
-from nbformat.v4 import new_code_cell, new_markdown_cell
+from nbformat import NotebookNode, from_dict
 
 from grader.outputs import shown
-from grader.sheet import Sheet, SheetCell
+from grader.sheet import Cell, Sheet, SheetCell
 
 MAX_CELLS = 2_000
 MAX_SOURCE = 500_000  # characters of one cell
@@ -60,12 +58,11 @@ def read(data: bytes, outputs: bool = False) -> NotebookNode:
         raise Unreadable("the file is not a notebook (it holds no cells)")
     if len(cells) > MAX_CELLS:
         raise Unreadable(f"the notebook has {len(cells):,} cells")
-    notebook = nbformat.v4.new_notebook()
-    notebook.metadata["kernelspec"] = {
-        "name": "python3",
-        "display_name": "Python 3 (ipykernel)",
-        "language": "python",
-    }
+    kernel = {"display_name": "Python 3 (ipykernel)", "language": "python"}
+    metadata = {"kernelspec": kernel | {"name": "python3"}}
+    notebook = from_dict(
+        {"nbformat": 4, "nbformat_minor": 5, "metadata": metadata, "cells": []}
+    )
     cells = [c for c in cells if isinstance(c, dict)]
     notebook.cells = [_cell(c) for c in cells]
     size = sum(len(cell.source) for cell in notebook.cells)
@@ -75,8 +72,20 @@ def read(data: bytes, outputs: bool = False) -> NotebookNode:
         kept = shown(_saved(c.get("outputs")) for c in cells)
         for cell, found in zip(notebook.cells, kept, strict=True):
             if cell.cell_type == "code":
-                cell.outputs = found
+                cell.outputs = from_dict(found)
     return notebook
+
+
+def cells_of(notebook: NotebookNode) -> list[Cell]:
+    """The cells of a repaired notebook."""
+    return [
+        Cell(
+            cell.metadata.get("nbgrader", {}).get("grade_id"),
+            cell.cell_type == "code",
+            cell.source,
+        )
+        for cell in notebook.cells
+    ]
 
 
 def _saved(outputs) -> list[dict]:
@@ -110,8 +119,7 @@ def _cell(cell: dict) -> NotebookNode:
     source = source.encode("utf-8", "replace").decode()  # no lone surrogates
     if len(source) > MAX_SOURCE:
         raise Unreadable(f"one cell has {len(source):,} characters")
-    code = cell.get("cell_type") == "code"
-    new = new_code_cell(source) if code else new_markdown_cell(source)
+    new = _new(cell.get("cell_type") == "code", source)
     metadata = cell.get("metadata")
     entry = metadata.get("nbgrader") if isinstance(metadata, dict) else None
     if isinstance(entry, dict) and isinstance(entry.get("grade_id"), str):
@@ -119,6 +127,16 @@ def _cell(cell: dict) -> NotebookNode:
     own = cell.get("id")
     new.id = own if isinstance(own, str) and re.fullmatch(r"[\w-]{1,64}", own) else ""
     return new
+
+
+def _new(code: bool, source: str) -> NotebookNode:
+    """A cell; nbformat's own functions check each, which takes a millisecond."""
+    cell = NotebookNode(id="", metadata=NotebookNode(), source=source)
+    if code:
+        cell |= {"cell_type": "code", "outputs": [], "execution_count": None}
+    else:
+        cell["cell_type"] = "markdown"
+    return cell
 
 
 def repair(notebook: NotebookNode, sheet: Sheet) -> list[str]:
@@ -223,9 +241,8 @@ def _put_back(notebook, sheet: Sheet, chosen: dict, notes: list[str]) -> None:
         if cell is None:
             notes.append(f"{registered.name}: it was deleted, and is put back")
             code = registered.cell_type == "code"
-            cell = (new_code_cell if code else new_markdown_cell)(registered.source)
+            cell = _new(code, registered.source)
             cell.metadata["nbgrader"] = registered.metadata
-            cell.id = ""
             moved.append((latest + 0.5, cell))
         elif place[id(cell)] < latest and registered.kind == "test":
             notes.append(f"{registered.name}: it had been moved up")

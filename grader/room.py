@@ -8,11 +8,11 @@ For each test the room forks a *snapshot* of itself, which serves that test's ca
 then ends, so that a test that crashes, hangs or changes things does so for itself only.
 """
 
+import ast
 import contextlib
 import io
 import os
 import random
-import select
 import signal
 import socket
 import sys
@@ -24,6 +24,7 @@ from IPython.core.displayhook import CapturingDisplayHook
 from IPython.core.displaypub import DisplayPublisher
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.core.pylabtools import select_figure_formats
+from matplotlib.figure import Figure
 
 from byhand.banned import Guard
 from grader import wire
@@ -54,25 +55,42 @@ class Room:
         np.random.seed(seed % 2**32)
         torch.manual_seed(seed)
         signal.signal(signal.SIGALRM, _alarm)
+        self.states: dict[int, dict] = {}  # names as they were, by number
+        self.child = 0  # the latest snapshot
 
     def serve(self) -> None:
         """Answer the judge until it hangs up."""
         with contextlib.suppress(wire.WireError):
             while True:
                 request = wire.receive(self.connection)
+                if self.child:  # the judge is done with it, whatever state it is in
+                    with contextlib.suppress(OSError):
+                        os.kill(self.child, signal.SIGKILL)
+                        os.waitpid(self.child, 0)
+                    self.child = 0
+                if request["do"] == "end":
+                    return
                 if request["do"] == "run":
-                    answer = self.run(request)
+                    wire.send(self.connection, wire.pack(self.run(request)))
                 else:
-                    answer = self.snapshot(request)
-                wire.send(self.connection, wire.pack(answer))
+                    self.snapshot(request)
 
     def run(self, request: dict) -> dict:
         """Run one cell; what it showed, and its error if there was one."""
         outputs: list[dict] = []
         shell, label = self.shell, request["label"]
+        if request["state"] is None:
+            self.states.clear()
+        else:
+            self.states[request["state"]] = dict(shell.user_ns)
         shell.compile.get_code_name = lambda *_: f"<{label}>"
         shell._showtraceback = lambda *_: None
-        select_figure_formats(shell, {"png"})  # whatever the notebook has chosen
+        if Figure not in shell.display_formatter.formatters["image/png"].type_printers:
+            select_figure_formats(shell, {"png"})  # whatever the notebook has chosen
+        if _is_plain(request["source"]):
+            shell.transform_cell = lambda source: source
+        else:
+            vars(shell).pop("transform_cell", None)
         hook, publisher = shell.display_trap.hook, shell.display_pub
         shell.display_trap.hook = _Hook(shell, outputs)
         shell.display_pub = _Publisher(outputs)
@@ -94,40 +112,29 @@ class Room:
             shell.display_trap.hook, shell.display_pub = hook, publisher
         return {"outputs": outputs[:MAX_OUTPUTS], "error": error}
 
-    def snapshot(self, request: dict) -> dict:
-        """Fork, let the fork serve one test, and say how it ended."""
+    def snapshot(self, request: dict) -> None:
+        """Fork, and let the fork serve tests until the judge hangs up."""
         _, (fd,), *_ = socket.recv_fds(self.connection, 1, 1)
         self.guard.place()
-        child = os.fork()
-        if child == 0:
+        self.child = os.fork()
+        if self.child == 0:
             self.connection.close()
             with contextlib.suppress(BaseException):
                 self.guard.refuse()
-                _Snapshot(self.shell.user_ns, socket.socket(fileno=fd), request).serve()
+                _Snapshot(self, socket.socket(fileno=fd), request["seconds"]).serve()
             os._exit(0)
         os.close(fd)
-        ended = os.pidfd_open(child)
-        # the judge says "end" once it is done with the snapshot, whatever state it is in
-        ready, _, _ = select.select([ended, self.connection], [], [])
-        if ended not in ready:
-            os.kill(child, signal.SIGKILL)
-        _, status = os.waitpid(child, 0)
-        os.close(ended)
-        wire.receive(self.connection)
-        how = os.waitstatus_to_exitcode(status)
-        return {
-            "signal": -how if how < 0 and ended in ready else 0,
-            "code": max(how, 0),
-        }
 
 
 class _Snapshot:
-    """Serves the calls of one test."""
+    """Serves the calls of tests, one test after another."""
 
-    def __init__(self, names: dict, connection: socket.socket, request: dict):
-        self.names, self.connection = names, connection
-        self.seconds = request["seconds"]
+    def __init__(self, room: Room, connection: socket.socket, seconds: float):
+        self.names, self.states = room.shell.user_ns, room.states
+        self.now = dict(self.names)
+        self.connection, self.seconds = connection, seconds
         self.objects: list = []
+        self.chance = random.getstate(), np.random.get_state(), torch.get_rng_state()
 
     def serve(self) -> None:
         sys.stdout = sys.stderr = _Stream("stdout", [])
@@ -143,8 +150,18 @@ class _Snapshot:
                 message = wire.pack(answer)
             wire.send(self.connection, message)
 
-    def do_names(self, names: list) -> dict:
-        """The values of those names that the student's cells have defined."""
+    def do_begin(self, names: list, state: int | None) -> dict:
+        """The values of those names that the student's cells have defined.
+
+        Names and random numbers are as they were at the test's place in the notebook.
+        """
+        self.objects.clear()
+        self.names.clear()
+        self.names.update(self.states.get(state, self.now))
+        python, numpy, pytorch = self.chance
+        random.setstate(python)
+        np.random.set_state(numpy)
+        torch.set_rng_state(pytorch)
         module = type(sys)
         found = {n: self.names[n] for n in names if n in self.names}
         return {"value": {n: v for n, v in found.items() if not isinstance(v, module)}}
@@ -155,10 +172,10 @@ class _Snapshot:
         function = function if method is None else getattr(function, method)
         args, kwargs = self._inside(args), self._inside(kwargs)
         tensors = list(_tensors([args, kwargs]))
-        before = [_bytes(t) for t in tensors]
+        before = [t.detach().clone() for t in tensors]
         value = function(*args, **kwargs)
         pairs = enumerate(zip(tensors, before, strict=True))
-        changed = {n: t for n, (t, old) in pairs if _bytes(t) != old}
+        changed = {n: t for n, (t, old) in pairs if not _same(t, old)}
         return {"value": value, "changed": changed}
 
     def do_get(self, target: int, name: str) -> dict:
@@ -184,6 +201,15 @@ class _Snapshot:
         if isinstance(value, dict):
             return {k: self._inside(v) for k, v in value.items()}
         return value
+
+
+def _is_plain(source: str) -> bool:
+    """Whether a cell has nothing of IPython's own, which takes long to look for."""
+    try:
+        ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+    return True
 
 
 def describe(error: BaseException) -> dict:
@@ -234,9 +260,12 @@ def _tensors(value):
             yield from _tensors(item)
 
 
-def _bytes(tensor: torch.Tensor) -> bytes:
-    flat = tensor.detach().clone(memory_format=torch.contiguous_format).reshape(-1)
-    return flat.view(torch.uint8).numpy().tobytes() if flat.numel() else b""
+def _same(one: torch.Tensor, other: torch.Tensor) -> bool:
+    """Whether two tensors are alike to the last bit."""
+    if one.shape != other.shape or one.dtype != other.dtype:
+        return False
+    pair = [t.detach().contiguous().reshape(-1).view(torch.uint8) for t in (one, other)]
+    return torch.equal(*pair)
 
 
 class _Stream(io.TextIOBase):

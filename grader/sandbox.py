@@ -11,16 +11,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from byhand.mnist import mnist_folder
+from grader.errors import SandboxError
 from grader.zygote import Kit, Limits, start_request
 
 ROOT = Path(__file__).resolve().parent.parent
 SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/etc/ld.so.cache")
 READ = ("/etc/fonts", "/etc/localtime", "/etc/alternatives")
 KEPT = ("LANG", "LC_ALL", "TZ", "BYHAND_OFFLINE")
-
-
-class SandboxError(Exception):
-    """The sandbox cannot be set up; the message says what to do."""
 
 
 class NoAnswer(Exception):

@@ -9,15 +9,13 @@ import dataclasses
 import faulthandler
 import os
 import socket
-import threading
 
-import nbformat
 import torch
 
 from byhand import data
 from grader.judge import judge
 from grader.sandbox import NoAnswer, Rooms, Sandbox
-from grader.sheet import Sheet
+from grader.sheet import Cell, Sheet
 
 os.environ["OMP_NUM_THREADS"] = "1"
 torch.set_num_threads(1)
@@ -27,8 +25,8 @@ for _split in ("train", "test"):
 atexit.register(os._exit, 0)
 
 GRACE = 120  # seconds that a judge may take beyond a submission's own limit
-ONE_AT_A_TIME = threading.Lock()  # a test changes the whole process (seeds, …)
 _rooms: Rooms | None = None
+_own: tuple | None = None  # what this process's own sandbox was made for
 
 
 def use_rooms(control: socket.socket, walls: bool) -> None:
@@ -37,30 +35,30 @@ def use_rooms(control: socket.socket, walls: bool) -> None:
     _rooms = Rooms(control, walls)
 
 
-def use_own_sandbox(walls: bool) -> None:
-    """Start a zygote for this process alone, if it has none yet."""
-    global _rooms
-    if _rooms is None:
-        sandbox = Sandbox(walls)
-        sandbox.ready()
-        _rooms = sandbox
+def use_own_sandbox(walls: bool, sheet: Sheet) -> None:
+    """Start a zygote for this process alone, unless it has the right one."""
+    global _rooms, _own
+    if _own == (walls, sheet.kit):
+        return
+    if _own:
+        _rooms.close()
+    _rooms = _own = None
+    sandbox = Sandbox(walls)
+    sandbox.ready(sheet.kit)
+    _rooms, _own = sandbox, (walls, sheet.kit)
 
 
-def judge_submission(sheet: Sheet, student: str, notebook: str) -> dict:
-    """Judge a repaired notebook (as JSON): the verdict, and the notebook with outputs."""
+def judge_submission(sheet: Sheet, student: str, cells: list[Cell]) -> dict:
+    """Judge a repaired notebook's cells: the verdict, as plain data."""
     # should a test itself hang on what it was given, this process ends, and no other
     with open(os.devnull, "w") as null:
         seconds = 2 * sheet.limits.total + GRACE
         faulthandler.dump_traceback_later(seconds, exit=True, file=null)
         try:
-            for attempt in (1, 2):
-                found = nbformat.reads(notebook, as_version=4)
-                try:
-                    verdict = judge(found, sheet, student, _rooms)
-                    break
-                except NoAnswer:
-                    if attempt == 2:
-                        raise
+            try:
+                verdict = judge(cells, sheet, student, _rooms)
+            except NoAnswer:
+                verdict = judge(cells, sheet, student, _rooms)
         finally:
             faulthandler.cancel_dump_traceback_later()
-    return dataclasses.asdict(verdict) | {"notebook": nbformat.writes(found)}
+    return dataclasses.asdict(verdict)

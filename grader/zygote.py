@@ -188,9 +188,7 @@ def _use_huge_pages() -> None:
     LIBC.mallopt(M_TRIM_THRESHOLD, 64 << 20)
 
 
-def _keep(
-    room_fd: int, lifeline_fd: int, request: dict, apart: bool, guard
-) -> None:
+def _keep(room_fd: int, lifeline_fd: int, request: dict, apart: bool, guard) -> None:
     """Start the room, guard it, and tell the judge how it ended."""
     lifeline = socket.socket(fileno=lifeline_fd)
     limits = Limits(**request["limits"])

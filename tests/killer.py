@@ -21,6 +21,7 @@ PATIENCE = 60
 
 
 def main() -> None:
+    from grader import commands  # noqa: F401 (as it takes a second)
     from grader.__main__ import main as grader
 
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)

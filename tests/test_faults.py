@@ -413,6 +413,7 @@ def test_killed_at_any_moment(copy, undisturbed, tmp_path, moments, cached):
     chance = random.Random(moments)
     template = tmp_path / "template"
     shutil.copytree(undisturbed / "submitted", template / "submitted")
+    project.grader(copy, template, "release", project.TINY)  # there is a gradebook
     if cached:  # what is killed is the recording and the feedback
         verdicts = undisturbed / "verdicts" / project.TINY
         for path in verdicts.glob("*.json"):

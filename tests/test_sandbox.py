@@ -44,14 +44,15 @@ def test_what_a_room_and_its_snapshot_hold(sandbox, held, more, killed):
     ours, theirs = socket.socketpair()
     try:
         source = CELL.format(held=held, more=more)
-        request = {"do": "run", "label": "cell", "source": source, "seconds": 20}
+        request = {"do": "run", "label": "cell", "source": source, "state": None}
+        request["seconds"] = 20
         wire.send(room.connection, wire.pack(request))
         wire.receive(room.connection, time.monotonic() + 30)
         request = {"do": "snapshot", "seconds": 20}
         wire.send(room.connection, wire.pack(request))
         socket.send_fds(room.connection, [b"x"], [theirs.fileno()])
         theirs.close()
-        Line(ours, 20, time.monotonic() + 30).names(["more"])["more"]()
+        Line(ours, 20, time.monotonic() + 30).begin(["more"])["more"]()
     except (wire.WireError, RuntimeError):
         assert killed
     finally:
