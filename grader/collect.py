@@ -27,12 +27,16 @@ class Outcome:
 
 @dataclass
 class Found:
-    """A submitted notebook: its bytes, when it was written (UTC), its owner, a remark."""
+    """A submitted notebook: its bytes, when it was written (UTC), its owner, a remark.
+
+    ``secret`` is the exchange's: feedback finds its way back by it.
+    """
 
     content: bytes
     time: datetime
     owner: int | None = None
     note: str = ""
+    secret: bytes | None = None
 
 
 def collect(course: Course, homework: str, source: Path) -> list[Outcome]:
@@ -166,12 +170,16 @@ def store(course: Course, homework: str, student: str, found: Found) -> Outcome:
     words = "collected"
     if path.is_file():
         if path.read_bytes() == found.content:
+            if found.secret:
+                files.write(path.with_name(course.SECRET), found.secret)
             return Outcome(student, True, f"unchanged{found.note}")
         words = "replaced; the earlier one is kept in {}"
     with files.scratch(course.folder) as part:
         new = part / homework
         files.write(new / path.name, found.content)
         files.write(new / "timestamp.txt", f"{found.time:{STAMP}}\n")
+        if found.secret:
+            files.write(new / course.SECRET, found.secret)
         if path.parent.exists():
             now = datetime.now(UTC).strftime("%Y-%m-%dT%H-%M-%S.%f")
             kept = course.folder / "earlier" / student / homework / now

@@ -108,6 +108,7 @@ def _read(entry: Entry, homework: str) -> Found:
         _check_owner(entry, about.st_uid)
         found = read_folder(number, homework)
         _check_owner(entry, found.owner)
+        found.secret = _secret(number, about.st_uid)
     finally:
         os.close(number)
     changed = datetime.fromtimestamp(about.st_ctime, UTC)
@@ -120,6 +121,16 @@ def _read(entry: Entry, homework: str) -> Found:
             f"{changed:%Y-%m-%d %H:%M} UTC)"
         )
     return found
+
+
+def _secret(folder: int, owner: int) -> bytes | None:
+    """The secret that nbgrader hands in along with a notebook, if there is a sound one."""
+    try:
+        content, about = files.read(Course.SECRET, folder)
+    except (OSError, Refused):
+        return None
+    sound = about.st_uid == owner and re.fullmatch(rb"[0-9a-f]{32,256}", content)
+    return content if sound else None
 
 
 def _check_owner(entry: Entry, owner: int) -> None:

@@ -1,19 +1,26 @@
 """Submissions are taken in as they are; what cannot be is reported, one by one."""
 
 import os
+import pwd
+import re
+import secrets
 import shutil
 import subprocess
+import sys
 import zipfile
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from grader.collect import collect
-from grader.course import Course, CourseError
+from grader.course import Course
+from grader.errors import CourseError
 from grader.exchange import collect_exchange
+from tests import project
 
 HW = "hw1_backprop"
 NAME = f"{HW}.ipynb"
+COURSE = "deep-learning-by-hand"
 
 
 @pytest.fixture
@@ -181,7 +188,8 @@ def test_exchange(course, tmp_path):
             os.truncate(path / NAME, 60_000_000)
         else:
             (path / NAME).write_text(text)
-        for place in [path, *path.glob(NAME)]:
+        (path / course.SECRET).write_text(secrets.token_hex(64))
+        for place in [path, path / course.SECRET, *path.glob(NAME)]:
             shutil.chown(place, owner)
         if file_owner:
             shutil.chown(path / NAME, file_owner)
@@ -221,9 +229,56 @@ def test_exchange(course, tmp_path):
     assert course.students(HW) == sorted([ada, bob, eve, "www-data"])
     stamp = course.submitted(ada, HW)[0].replace(tzinfo=UTC)
     assert abs(stamp - (now - timedelta(minutes=10))) < timedelta(seconds=2)
+    submit(ada, ada, "her own", 8)  # the same again: feedback is to find that, too
+    submit(bob, bob, "small", 0)
+    latest = max(inbound.glob(f"{bob}+{HW}+*"), key=lambda path: path.name)
+    shutil.chown(latest / course.SECRET, eve)
     again = {o.student: o.words for o in collect_exchange(course, HW, root) if o.ok}
     assert again.keys() == taken.keys()
     assert all(words.startswith("unchanged") for words in again.values())
+
+    def secret(student):
+        return course.notebook("submitted", student, HW).with_name(course.SECRET)
+
+    handed_in = inbound.glob(f"{ada}+{HW}+*/{course.SECRET}")
+    assert secret(ada).read_text() in {path.read_text() for path in handed_in}
+    assert secret(bob).read_text() != (latest / course.SECRET).read_text()
+
+
+def test_the_exchange_and_back(tmp_path):
+    """By nbgrader's own commands: fetch, submit; after grading, the feedback is there."""
+    copy = project.make(tmp_path / "project", {})
+    course, exchange = tmp_path / "course", tmp_path / "exchange"
+    home = tmp_path / "home"
+    exchange.mkdir(mode=0o777)
+    home.mkdir()
+    env = project.environment(HOME=str(home), JUPYTER_DATA_DIR=str(home / "data"))
+    env["BYHAND_COURSE"] = str(course)
+
+    def nbgrader(folder, *command):
+        config = [
+            f"--Exchange.root={exchange}",
+            f"--CourseDirectory.course_id={COURSE}",
+        ]
+        command = [sys.executable, "-m", "nbgrader", *command, *config]
+        options = {"cwd": folder, "env": env, "capture_output": True, "text": True}
+        result = subprocess.run([str(c) for c in command], **options)
+        assert result.returncode == 0, result.stdout + result.stderr
+
+    student = pwd.getpwuid(os.getuid()).pw_name
+    project.grader(copy, course, "release", project.TINY)
+    nbgrader(copy, "release_assignment", project.TINY)
+    nbgrader(home, "fetch_assignment", project.TINY)
+    path = home / project.TINY / f"{project.TINY}.ipynb"
+    path.write_text(project.tiny())
+    nbgrader(home, "submit", project.TINY)
+    command = ("grade", project.TINY, "--from-exchange", exchange)
+    result = project.grader(copy, course, *command)
+    assert re.search(rf"^{student} +6 of 6", result.stdout, re.M), result
+    nbgrader(copy, "release_feedback", project.TINY)
+    nbgrader(home, "fetch_feedback", project.TINY)
+    pages = list(home.glob(f"{project.TINY}/feedback/*/{project.TINY}.html"))
+    assert pages and "double_test" in pages[0].read_text("utf8")
 
 
 def test_no_exchange(course, tmp_path):
