@@ -47,10 +47,9 @@ c.Autograde.autograde_preprocessors = [
 c.GenerateFeedback.preprocessors = [
     "grader.feedback.Marks",
     "grader.feedback.HideTests",
-    "grader.feedback.Summarise",
-    "nbconvert.preprocessors.CSSHTMLHeaderPreprocessor",
+    "grader.page.Summarise",
 ]
-c.GenerateFeedback.exporter_class = "grader.feedback.Page"
+c.GenerateFeedback.exporter_class = "grader.page.Page"
 # Text cells may hold HTML, and a student's must do no harm: also in the formgrader.
-c.HTMLExporter.filters = {"markdown2html": "grader.feedback.safe_markdown"}
-c.HTMLExporter.preprocessors = ["grader.feedback.ShortLines"]
+c.HTMLExporter.filters = {"markdown2html": "grader.page.safe_markdown"}
+c.HTMLExporter.preprocessors = ["grader.page.ShortLines"]

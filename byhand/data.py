@@ -199,7 +199,7 @@ def _arrays(split: str) -> tuple[Tensor, Tensor, str]:
         prefix = root / "MNIST" / "raw" / ("train" if split == "train" else "t10k")
         pixels = _read_idx(f"{prefix}-images-idx3-ubyte", header=16)
         labels = _read_idx(f"{prefix}-labels-idx1-ubyte", header=8)
-        images = pixels.view(-1, 1, 28, 28).float() / 255
+        images = pixels.view(-1, 1, 28, 28).float().div_(255)
         return images, labels.long(), "MNIST"
     images, labels = _sklearn_digits()
     stop = len(images) * 4 // 5

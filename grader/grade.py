@@ -17,8 +17,9 @@ from grader.collect import Outcome, check_name
 from grader.course import ROOT, Course
 from grader.engine import Dask, Local, processors
 from grader.errors import CourseError
-from grader.feedback import Pages, explain, write_failure
+from grader.feedback import explain
 from grader.ledger import Ledger, Recorded, load_sheet
+from grader.page import Pages
 from grader.release import register
 from grader.sheet import Sheet
 
@@ -255,6 +256,5 @@ class _Run:
         """Zero points, marked for the instructor's eyes, and feedback that says why."""
         self._mark(student).unlink(missing_ok=True)
         self.ledger.record(student, None, self.times[student])
-        page = self.course.notebook("feedback", student, self.homework)
-        write_failure(page.with_suffix(".html"), self.homework, reason)
+        self.pages.write_failure(student, reason)
         return Outcome(student, False, f"NOT GRADED: {reason}")

@@ -16,7 +16,10 @@ from grader.zygote import Kit, Limits, start_request
 
 ROOT = Path(__file__).resolve().parent.parent
 SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/etc/ld.so.cache")
-READ = ("/etc/fonts", "/etc/localtime", "/etc/alternatives")
+READ = (
+    *("/etc/fonts", "/etc/localtime", "/etc/alternatives"),
+    "/sys/kernel/mm/transparent_hugepage",  # glibc looks there before it uses them
+)
 KEPT = ("LANG", "LC_ALL", "TZ", "BYHAND_OFFLINE")
 
 
@@ -201,6 +204,7 @@ def _environment(walls: bool) -> dict[str, str]:
         "IPYTHONDIR": "/tmp/ipython",
         "PYTHONHASHSEED": "0",
         "PYTHONMALLOC": "malloc",  # all in one heap: grader.zygote says why
+        "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",  # in pages of 2 MB from the start
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONPATH": str(ROOT),
     }

@@ -21,6 +21,7 @@ from filelock import FileLock
 from sphinx_external_toc.parsing import parse_toc_yaml
 
 from tests.browser import browser
+from tests.test_feedback import html  # noqa: F401
 
 ROOT = Path(__file__).parents[1]
 SITE = ROOT / "_build" / "html"
@@ -146,10 +147,24 @@ def listen(tab, visit: Visit) -> None:
     )
 
 
+def violations(tab, theme: str, width: int) -> list[str]:
+    """What axe finds in a tab, which has it."""
+    found = tab.evaluate("axe.run({resultTypes: ['violations']})")
+    return [
+        f"{theme}, {width} px: {violation['id']}: {node['html']}"
+        for violation in found["violations"]
+        for node in violation["nodes"]
+    ]
+
+
+def axe_source() -> str:
+    return (ROOT / "book/node_modules/axe-core/axe.min.js").read_text("utf8")
+
+
 @pytest.fixture(scope="session")
 def visit(address, chromium):
     """Visit a page: in both themes, at both widths; each page once in a session."""
-    axe = (ROOT / "book/node_modules/axe-core/axe.min.js").read_text("utf8")
+    axe = axe_source()
 
     @functools.cache
     def visit(page: str) -> Visit:
@@ -176,12 +191,7 @@ def visit(address, chromium):
             tab.wait_for_function(
                 f"document.documentElement.dataset.theme == '{theme}'"
             )
-            found = tab.evaluate("axe.run({resultTypes: ['violations']})")
-            for violation in found["violations"]:
-                for node in violation["nodes"]:
-                    seen.violations.append(
-                        f"{theme}, {width} px: {violation['id']}: {node['html']}"
-                    )
+            seen.violations += violations(tab, theme, width)
         context.close()
         return seen
 
@@ -367,3 +377,22 @@ def test_links_and_anchors_lead_somewhere(site):
                 broken.append(f"{address}: {target}")
     assert broken == []
     assert len(pages) >= len(PAGES)
+
+
+def test_the_feedback_page(site, chromium, html):  # noqa: F811
+    """What students get back: nothing is asked for, and axe finds nothing."""
+    for theme, width in itertools.product(THEMES, WIDTHS):
+        context = chromium.new_context(
+            color_scheme=theme,
+            viewport={"width": width, "height": 844},
+            bypass_csp=True,
+        )
+        tab, seen = context.new_page(), Visit()
+        listen(tab, seen)
+        tab.set_content(html)
+        tab.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
+        assert tab.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        tab.evaluate(axe_source())
+        assert violations(tab, theme, width) == []
+        assert seen.requests == [] and seen.complaints == []
+        context.close()
