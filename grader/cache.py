@@ -43,7 +43,7 @@ class Cache:
             return None
 
     def put(self, key: str, verdict: dict) -> None:
-        write(self.folder / f"{key}.json", json.dumps(verdict))
+        write(self.folder / f"{key}.json", json.dumps(verdict), sure=False)
 
 
 @cache

@@ -86,16 +86,22 @@ def scratch(folder: Path) -> Iterator[Path]:
         yield Path(path)
 
 
-def write(path: Path, content: str | bytes) -> None:
-    """Write a file so that it is there in full, or as it was before."""
+def write(path: Path, content: str | bytes, sure: bool = True) -> None:
+    """Write a file so that it is there in full, or as it was before.
+
+    Args:
+        sure: also should the machine go down in the next seconds, which takes a while
+            on some disks. Needless for what can be found out again.
+    """
     content = content.encode() if isinstance(content, str) else content
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         with open(part, "wb") as file:
             file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
+            if sure:
+                file.flush()
+                os.fsync(file.fileno())
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)

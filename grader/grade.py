@@ -212,7 +212,7 @@ class _Run:
         except Exception as error:
             return Outcome(student, False, f"{words}, but NO FEEDBACK: {error}")
         self._copy_along(student)
-        files.write(self._mark(student), one.submission)
+        files.write(self._mark(student), one.submission, sure=False)
         return Outcome(student, True, words)
 
     def _copy_along(self, student: str) -> None:
@@ -225,9 +225,9 @@ class _Run:
         for step in ("autograded", "feedback"):
             folder = self.course.notebook(step, student, self.homework).parent
             if stamp:
-                files.write(folder / "timestamp.txt", stamp)
+                files.write(folder / "timestamp.txt", stamp, sure=False)
             if secret:
-                files.write(folder / self.course.SECRET, secret)
+                files.write(folder / self.course.SECRET, secret, sure=False)
 
     def _mark(self, student: str) -> Path:
         """Where it is noted which submission has been graded in full."""

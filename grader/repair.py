@@ -170,27 +170,33 @@ def _assign(cells: list, sheet: Sheet, notes: list[str]) -> dict[str, NotebookNo
     chosen: dict[str, NotebookNode] = {}
     taken: set[int] = set()
 
-    def candidates(registered: SheetCell):
-        name = registered.name
-        entry = [
-            c for c in cells if c.metadata.get("nbgrader", {}).get("grade_id") == name
-        ]
-        yield entry
-        yield [c for c in cells if c.id == name and "nbgrader" not in c.metadata]
-        rest = [c for c in cells if "nbgrader" not in c.metadata]
+    entries: dict[str, list] = {}
+    ids: dict[str, list] = {}
+    for cell in cells:
+        if entry := cell.metadata.get("nbgrader"):
+            entries.setdefault(entry["grade_id"], []).append(cell)
+        else:
+            ids.setdefault(cell.id, []).append(cell)
+    rest = [c for c in cells if "nbgrader" not in c.metadata]
+
+    def candidates(registered: SheetCell, step: int) -> list[NotebookNode]:
+        if step == 0:
+            return entries.get(registered.name, [])
+        if step == 1:
+            return ids.get(registered.name, [])
         if registered.locked:
-            yield [c for c in rest if _same(c.source, _released(registered.source))]
-        elif registered.cell_type == "code" and (made := defined(registered.source)):
-            yield [
-                c for c in rest if c.cell_type == "code" and made <= defined(c.source)
-            ]
+            return [c for c in rest if _same(c.source, _released(registered.source))]
+        made = defined(registered.source) if registered.cell_type == "code" else ()
+        if not made:
+            return []
+        return [c for c in rest if c.cell_type == "code" and made <= defined(c.source)]
 
     for step in range(3):
         for registered in sheet.cells:
             if registered.name in chosen:
                 continue
-            found = list(candidates(registered))[step : step + 1]
-            free = [c for c in (found[0] if found else []) if id(c) not in taken]
+            found = candidates(registered, step)
+            free = [c for c in found if id(c) not in taken]
             if not free:
                 continue
             cell = _choose(free, registered)
@@ -280,6 +286,7 @@ def defined(source: str) -> set[str]:
     return {node.name for node in body if isinstance(node, kinds)}
 
 
+@lru_cache(4096)
 def _released(source: str) -> str:
     """A registered cell as students get it: without hidden tests."""
     return re.sub(r"(?ms)^[^\n]*### BEGIN HIDDEN.*?### END HIDDEN[^\n]*$", "", source)
@@ -289,5 +296,6 @@ def _same(one: str, other: str) -> bool:
     return _words(one) == _words(other)
 
 
+@lru_cache(4096)
 def _words(source: str) -> str:
     return " ".join(source.split())
