@@ -203,7 +203,6 @@ def _environment(walls: bool) -> dict[str, str]:
         "MPLCONFIGDIR": "/tmp",
         "IPYTHONDIR": "/tmp/ipython",
         "PYTHONHASHSEED": "0",
-        "PYTHONMALLOC": "malloc",  # all in one heap: grader.zygote says why
         "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",  # in pages of 2 MB from the start
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONPATH": str(ROOT),

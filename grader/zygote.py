@@ -42,7 +42,6 @@ MS_RDONLY, MS_NOSUID, MS_NODEV, MS_BIND, MS_REC, MS_PRIVATE = (
     0x4000,
     0x40000,
 )
-M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_ARENA_MAX = -1, -3, -8
 LIBC.madvise.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
 MADV_HUGEPAGE, MADV_COLLAPSE = 14, 25
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_CAPBSET_DROP, PR_SET_NO_NEW_PRIVS = 1, 4, 24, 38
@@ -86,7 +85,6 @@ def main() -> None:
     """Import, give up what rights there are, then fork a room for each request."""
     control = socket.socket(fileno=int(sys.argv[1]))
     gc.disable()  # there is no garbage in imports that is worth the search
-    _keep_memory_together()
     apart = sys.argv[2] == "apart"  # namespaces can be had
     if os.getuid() == 0:
         # bubblewrap, run by root, hides parts of /proc, and then nobody else may mount
@@ -161,13 +159,6 @@ def _lay_out(kit: Kit):
     return guard
 
 
-def _keep_memory_together() -> None:
-    """Have all memory in one piece, which :func:`_use_huge_pages` can then put to use."""
-    LIBC.mallopt(M_ARENA_MAX, 1)
-    LIBC.mallopt(M_MMAP_THRESHOLD, 1 << 30)
-    LIBC.mallopt(M_TRIM_THRESHOLD, 1 << 30)
-
-
 def _use_huge_pages() -> None:
     """Put what is in memory into pages of 2 MB where the kernel can (Linux 6.1).
 
@@ -185,9 +176,6 @@ def _use_huge_pages() -> None:
                 LIBC.madvise(start, end - start, MADV_HUGEPAGE)
             for page in range(start, end, size):
                 LIBC.madvise(page, size, MADV_COLLAPSE)  # fails where a page is empty
-    # what is large goes back to the system again, as usual
-    LIBC.mallopt(M_MMAP_THRESHOLD, 32 << 20)
-    LIBC.mallopt(M_TRIM_THRESHOLD, 64 << 20)
 
 
 def _keep(room_fd: int, lifeline_fd: int, request: dict, apart: bool, guard) -> None:
