@@ -10,8 +10,10 @@ import warnings
 from datetime import datetime
 from pathlib import Path
 
+from nbgrader import api
 from nbgrader.api import Gradebook
 from nbgrader.coursedir import CourseDirectory
+from nbgrader.dbutil import ALEMBIC_DIR
 from nbgrader.utils import capture_log, parse_utc
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SAWarning, SQLAlchemyError
@@ -24,6 +26,20 @@ ROOT = Path(__file__).resolve().parent.parent
 STUDENT = re.compile(r"[A-Za-z0-9][\w.@-]{0,127}")
 # nbgrader's own sessions cause these; they concern nobody who grades
 warnings.filterwarnings("ignore", category=SAWarning, module="nbgrader")
+
+
+def _newest_schema() -> str:
+    """The version that is noted in a new gradebook, for nbgrader's later migrations."""
+    import alembic.config
+    import alembic.script
+
+    config = alembic.config.Config()
+    config.set_main_option("script_location", ALEMBIC_DIR)
+    return alembic.script.ScriptDirectory.from_config(config).get_current_head()
+
+
+# nbgrader asks a process of its own for it, which imports all of nbgrader once more
+api.get_alembic_version = _newest_schema
 
 
 class Course:

@@ -25,6 +25,7 @@ MAX_KEYS = (
 )
 MAX_DIGITS = 3_500  # of a whole number, in base 16: what can be printed
 HEAD = struct.Struct("!IQ")
+JSON = json.JSONEncoder(separators=(",", ":"))
 DTYPES = {
     str(dtype).removeprefix("torch."): dtype
     for dtype in (
@@ -34,6 +35,7 @@ DTYPES = {
     )
 }
 NAMES = {dtype: name for name, dtype in DTYPES.items()}
+NOT_IN_NUMPY = {torch.bfloat16}
 ARRAYS = {np.dtype(name).str for name in DTYPES if name != "bfloat16"}
 
 
@@ -64,7 +66,7 @@ def pack(value, other=None) -> bytes:
             it, or raises TypeError. Default: raise TypeError.
     """
     chunks: list[bytes] = []
-    tree = json.dumps(_tree(value, chunks, other), separators=(",", ":")).encode()
+    tree = JSON.encode(_tree(value, chunks, other)).encode()
     size = sum(map(len, chunks))
     if len(tree) > MAX_TREE or size > MAX_BYTES:
         mb = max(len(tree), size) / 1e6
@@ -180,10 +182,11 @@ def _tensor_tree(value: torch.Tensor, chunks: list) -> list:
     value = value.detach().cpu().resolve_conj().resolve_neg()
     if value.ndim > MAX_DIMS:
         raise TypeError(f"a tensor of {value.ndim} dimensions is not handed over")
+    if value.dtype in NOT_IN_NUMPY:
+        chunks.append(value.contiguous().view(torch.int16).numpy().tobytes())
+    else:
+        chunks.append(value.numpy().tobytes())  # in the order of a contiguous tensor
     # strides cross as well, so that a view is a view on the other side
-    flat = value.clone(memory_format=torch.contiguous_format).reshape(-1)
-    if flat.numel():
-        chunks.append(flat.view(torch.uint8).numpy().tobytes())
     return ["tensor", NAMES[value.dtype], list(value.shape), list(value.stride())]
 
 
@@ -281,7 +284,7 @@ def _build(tree, reader: _Reader):
 
 
 def _numbers(data: bytearray, dtype: str) -> np.ndarray:
-    if dtype == "|b1":  # a byte that is neither 0 nor 1 would be an odd truth
+    if dtype == "|b1":  # see _build_tensor
         return np.frombuffer(data, np.uint8) != 0
     return np.frombuffer(data, dtype)
 
@@ -290,8 +293,10 @@ def _build_tensor(dtype, shape: list, strides: list, reader: _Reader) -> torch.T
     data = reader.take(shape, dtype.itemsize)
     if not data:
         return torch.empty(shape, dtype=dtype)
-    value = torch.frombuffer(data, dtype=torch.uint8)
-    value = value.bool() if dtype is torch.bool else value.view(dtype)
+    if dtype is torch.bool:  # a byte that is neither 0 nor 1 would be an odd truth
+        value = torch.frombuffer(data, dtype=torch.uint8).bool()
+    else:
+        value = torch.frombuffer(data, dtype=dtype)
     value = value.reshape(shape)
     if list(value.stride()) == strides:
         return value
