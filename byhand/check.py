@@ -119,16 +119,17 @@ def numerical_vjp(
     Returns:
         One float64 tensor per input, of its shape.
     """
-    # fresh and contiguous, so that .view(-1) writes into what f sees
+    # fresh and contiguous, so that .view(-1) writes into what f gets a copy of
     inputs = [
         x.detach().to("cpu", torch.float64, copy=True).contiguous() for x in inputs
     ]
 
+    v = None if grad_output is None else torch.as_tensor(grad_output).double().cpu()
+
     def value() -> float:
         out = _tensor(f(*(x.clone() for x in inputs)), "the value of f").double()
-        if grad_output is None:
+        if v is None:
             return float(out.sum())
-        v = torch.as_tensor(grad_output).double().cpu()
         if v.shape != out.shape:
             raise ValueError(
                 f"grad_output has shape {_shape(v)}, but f returns {_shape(out)}."
@@ -137,16 +138,17 @@ def numerical_vjp(
 
     grads = []
     for x in inputs:
-        flat, grad = x.view(-1), torch.zeros(x.numel(), dtype=torch.float64)
+        grad = torch.zeros_like(x)
+        flat, slopes = x.view(-1).numpy(), grad.view(-1).numpy()
         for i in range(x.numel()):
-            saved = flat[i].item()
+            saved = flat[i]
             flat[i] = saved + eps
             above = value()
             flat[i] = saved - eps
             below = value()
             flat[i] = saved
-            grad[i] = (above - below) / (2 * eps)
-        grads.append(grad.view(x.shape))
+            slopes[i] = (above - below) / (2 * eps)
+        grads.append(grad)
     return grads
 
 

@@ -154,7 +154,6 @@ def _lay_out(kit: Kit):
     # each is visited in each fork, and what they say is heard by nobody
     for logger in (logging.root, *logging.root.manager.loggerDict.values()):
         getattr(logger, "handlers", []).clear()
-    gc.collect()
     gc.freeze()  # what is here stays shared between the rooms
     return guard
 
