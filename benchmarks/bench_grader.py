@@ -5,17 +5,19 @@ whole machine, which should have nothing else to do:
 
 - *bare*: the students' cells and the tests, one submission after another in warm
   processes, as many as processors, with nothing between them. That work is not the
-  grader's, and no grader can do without it.
+  grader's, and no grader can do without it. Measured before the grader and after it.
 - *grader*: ``grader grade``, sandbox on, with as many jobs as processors; then once more
   with nothing changed; then after the gradebook has been lost. The first four alone, in
   a course of their own, tell what it costs to start from what each submission costs.
-- *stock*: ``nbgrader autograde`` as nbgrader comes, which runs one at a time.
+- *stock*: ``nbgrader autograde`` as nbgrader comes, which runs one at a time; four
+  alone, too.
 
 The class: right solutions in many styles, and known-wrong ones, each with the usual
 unfinished exercises. ``--students`` takes fewer, ``--no-stock`` leaves the rival out.
 """
 
 import argparse
+import json
 import os
 import shutil
 import subprocess
@@ -169,13 +171,11 @@ def _compare(folder: Path, count: int, with_stock: bool) -> None:
     Measured(*start, "collect", "hw1", few, **here)
     current_sheet(Course(folder / "start"), HW)
 
-    command = [sys.executable, "-m", "benchmarks.bench_grader", "--bare", handed_in]
-    with ThreadPoolExecutor() as threads:  # at the same time, as the grader's jobs
-        parts = [[*command, "--part", str(n)] for n in range(os.cpu_count())]
-        runs = list(threads.map(lambda words: Measured(*words, **here), parts))
-    own = sum(float(run.output.split()[-1]) for run in runs) / len(runs)
+    own = _bare(handed_in, here) / 2
     least = Measured(*start, "grade", "hw1", **here)
     first = Measured(*grader, "grade", "hw1", **here)
+    own += _bare(handed_in, here) / 2
+    parts = _parts(course)
     again = Measured(*grader, "grade", "hw1", **here)
     marks = sorted((course / "grades.csv").read_text().splitlines())
     (course / "gradebook.db").unlink()
@@ -195,11 +195,38 @@ def _compare(folder: Path, count: int, with_stock: bool) -> None:
         print(f"\nby the clock {stock.seconds / first.seconds:.1f} times faster")
         rest = (stock.cpu / count - own) / (first.cpu / count - own)
         print(f"CPU that is not the cells' and tests' own: {rest:.1f} times less")
+        few_by_stock = _stock(folder / "stock-few", few)
+        further = (stock.seconds - few_by_stock.seconds) / (count - FEW)
+        ours = (first.seconds - least.seconds) / (count - FEW)
+        print(
+            f"each further submission takes {ours:.2f} s by the clock, stock's "
+            f"{further:.2f} s: {further / ours:.1f} times faster"
+        )
     each = (first.cpu - least.cpu) / (count - FEW)
+    print(f"each further submission costs {each:.2f} CPU seconds: ", end="")
+    print(", ".join(f"{seconds:.2f} in the {name}" for name, seconds in parts.items()))
     print(
-        f"each further submission costs {each:.2f} CPU seconds, {1000 * (each - own):.0f} "
-        f"ms of it the grader's own; to start costs {least.cpu - FEW * each:.1f}"
+        f"the grader's own part of them is {1000 * (each - own):.0f} ms; "
+        f"to start costs {least.cpu - FEW * each:.1f} CPU seconds"
     )
+
+
+def _bare(handed_in: Path, here: dict) -> float:
+    """CPU seconds of a submission's cells and tests, with all processors at it."""
+    command = [sys.executable, "-m", "benchmarks.bench_grader", "--bare", handed_in]
+    with ThreadPoolExecutor() as threads:
+        parts = [[*command, "--part", str(n)] for n in range(os.cpu_count())]
+        runs = list(threads.map(lambda words: Measured(*words, **here), parts))
+    return sum(float(run.output.split()[-1]) for run in runs) / len(runs)
+
+
+def _parts(course: Path) -> dict[str, float]:
+    """CPU seconds of a submission in its room and in the judge, as the verdicts say."""
+    found = [json.loads(path.read_text()) for path in course.glob("verdicts/*/*.json")]
+    seconds = [verdict["seconds"] for verdict in found]
+    return {
+        name: sum(one[name] for one in seconds) / len(seconds) for name in seconds[0]
+    }
 
 
 def _row(name: str, seconds, cpu: float, count: int, peak: int) -> None:
