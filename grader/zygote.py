@@ -144,13 +144,13 @@ def _lay_out(kit: Kit):
                 importlib.import_module(name)
     from byhand import banned
 
-    guard = banned.Guard(kit.banned)
-    guard.place()
     if kit.digits:
         from byhand import data
 
         for split in ("train", "test"):
             data.digits(split)
+    guard = banned.Guard(kit.banned)
+    guard.place()
     # each is visited in each fork, and what they say is heard by nobody
     for logger in (logging.root, *logging.root.manager.loggerDict.values()):
         getattr(logger, "handlers", []).clear()

@@ -14,6 +14,7 @@ from tests.test_homeworks import homework
 
 HW = "hw1_backprop"
 SOURCE = nbformat.read(ROOT / "solutions" / HW / f"{HW}.ipynb", 4)
+HOMEWORKS = sorted(ROOT.glob("solutions/hw*/*.ipynb"))
 PATTERNS = SOURCE.metadata["byhand"]["banned"]
 
 
@@ -120,6 +121,41 @@ def test_refused_at_run_time():
     assert result.returncode == 0, result.stderr + result.stdout
     assert "torch.nn.functional.relu is not allowed" in result.stdout
     assert "softmax is not allowed" in result.stdout
+
+
+ALLOWED = """
+import copy, sys
+import nbformat, torch
+from byhand import banned
+path = sys.argv[1]
+guard = banned.Guard(nbformat.read(path, 4).metadata["byhand"]["banned"])
+guard.place()
+x = torch.randn(4, 3)
+torch.testing.assert_close(x, x.clone())  # as in a cell of one's own
+for batch in torch.utils.data.DataLoader(torch.utils.data.TensorDataset(x), 2):
+    pass
+guard.place()
+guard.refuse()
+print(x, x.sum(), f"{x.sum():.2f}", [repr(x.double())])
+with torch.no_grad():
+    assert torch.equal(copy.deepcopy(x), x) and torch.allclose(x, x)
+torch.testing.assert_close(x, x.clone())
+x.norm(), x.split(2), torch.einsum("ij,kj->ik", x, x), 2**x, 1 / x, x.unique(), x.std()
+if "torch.ops" in guard.patterns:
+    try:
+        torch.ops.aten.relu.default(x)
+    except banned.NotAllowed:
+        raise SystemExit(0)
+    raise SystemExit("an overload was let through")
+"""
+
+
+@pytest.mark.parametrize("path", HOMEWORKS, ids=lambda path: path.stem)
+def test_all_else_works_while_refusing(path):
+    """A print that was left in a function costs nobody a point."""
+    command = [sys.executable, "-c", ALLOWED, path]
+    result = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
+    assert result.returncode == 0, result.stderr + result.stdout
 
 
 def hidden(source: str) -> list[str]:
