@@ -45,6 +45,7 @@ def test_what_a_room_and_its_snapshot_hold(sandbox, held, more, killed):
     try:
         source = CELL.format(held=held, more=more)
         request = {"do": "run", "label": "cell", "source": source, "state": None}
+        request["defines"] = False
         request["seconds"] = 20
         wire.send(room.connection, wire.pack(request))
         wire.receive(room.connection, time.monotonic() + 30)
