@@ -16,6 +16,7 @@ import bleach
 from bleach.html5lib_shim import Filter
 from jinja2 import BytecodeCache
 from latex2mathml.converter import convert
+from mistune.plugins.table import render_table_cell
 from nbconvert.exporters import HTMLExporter
 from nbconvert.filters import Highlight2HTML, markdown2html_mistune
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
@@ -119,6 +120,10 @@ class _Renderer(IPythonRenderer):
 
     def heading(self, text: str, level: int, **attributes) -> str:
         return super().heading(text, min(level + 1, 6), **attributes)
+
+    def table_cell(self, text: str, align: str | None = None, head=False) -> str:
+        # an empty cell is the heading of nothing, to those who hear the page
+        return render_table_cell(self, text, align, head and bool(text.strip()))
 
     def block_math(self, body: str) -> str:
         return self._formula(body, True)
