@@ -4,8 +4,9 @@ This runs inside the sandbox (`grader.zygote` forks it), in the same process as 
 student's code. Nothing here is trusted: the judge takes only plain data from it, and
 holds it to time and size.
 
-For each test the room forks a *snapshot* of itself, which serves that test's calls and
-then ends, so that a test that crashes, hangs or changes things does so for itself only.
+For tests the room forks a *snapshot* of itself, which serves their calls and then ends, so
+that one that crashes, hangs or changes things reaches nothing that comes later
+(`grader.judge` says which tests share one).
 """
 
 import ast
@@ -108,8 +109,9 @@ class Room:
                     self._define(request["source"], name)
                 else:
                     result = shell.run_cell(request["source"], store_history=False)
-                    error = result.error_before_exec or result.error_in_exec
-                    error = error and describe(error)
+                    problem = result.error_before_exec or result.error_in_exec
+                    if problem is not None:  # it may say of itself that it is false
+                        error = describe(problem)
         except BaseException as problem:
             error = describe(problem)
         finally:

@@ -161,7 +161,7 @@ def _lay_out(kit: Kit):
 def _use_huge_pages() -> None:
     """Put what is in memory into pages of 2 MB where the kernel can (Linux 6.1).
 
-    There is a fork for each test, and to copy 170,000 entries of a page table and let go
+    There are several forks for each submission, and to copy 170,000 entries of a page table and let go
     of them again costs it 40 ms of CPU time.
     """
     LIBC.malloc_trim(0)

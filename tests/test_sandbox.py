@@ -59,3 +59,25 @@ def test_what_a_room_and_its_snapshot_hold(sandbox, held, more, killed):
     finally:
         ours.close()
         assert (room.end().why == "memory") == killed
+
+
+FALSE = """\
+class Odd(Exception):
+    def __bool__(self):
+        return False
+
+print(1)
+raise Odd("it is said all the same")
+"""
+
+
+def test_an_error_that_calls_itself_false(sandbox):
+    room = sandbox.room(Limits(), seed=1)
+    try:
+        request = {"do": "run", "label": "cell", "source": FALSE, "state": None}
+        request |= {"defines": False, "seconds": 20}
+        wire.send(room.connection, wire.pack(request))
+        answer = wire.receive(room.connection, time.monotonic() + 30)
+        assert answer["error"]["words"] == "it is said all the same"
+    finally:
+        room.end()
