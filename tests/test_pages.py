@@ -109,8 +109,9 @@ SHOW_ALL = """async () => {
 
 
 # What follows a resize waits for 300 ms; in the page's own time, which a busy machine
-# cannot overtake.
-SETTLE = "() => new Promise((done) => setTimeout(done, 500))"
+# cannot overtake. The page has been laid out anew when two more frames are drawn.
+SETTLE = """() => new Promise((done) => setTimeout(
+  () => requestAnimationFrame(() => requestAnimationFrame(done)), 500))"""
 # axe looks at every element, and a chapter has 20,000, nearly all of them in code and
 # formulas: one of each kind of coloured word and twenty inline formulas tell as much.
 THIN_OUT = """() => {
@@ -317,6 +318,28 @@ def test_first_tab_stop_skips_to_the_content(address, chromium):
     tab.keyboard.press("Tab")
     focused = "document.activeElement.getAttribute('href')"
     assert tab.evaluate(focused) == "#main-content"
+    tab.close()
+
+
+def test_code_scrolls_by_keyboard_whatever_made_it_too_wide(address, chromium):
+    """The text column narrows, and no resize of the window tells of it."""
+    tab = chromium.new_page()
+    tab.goto(f"{address}{(CHAPTERS or PAGES)[0]}.html", wait_until="load")
+    tab.evaluate(SETTLE)
+    reach = """(width) => new Promise((done) => {
+      document.querySelector("article").style.maxWidth = width;
+      const frame = requestAnimationFrame;
+      frame(() => frame(() => {
+        const code = [...document.querySelectorAll("article pre")];
+        const wide = code.filter((box) => box.scrollWidth > box.clientWidth);
+        const focusable = code.filter((box) => box.tabIndex == 0);
+        done([wide.map((box) => box.id), focusable.map((box) => box.id)]);
+      }));
+    })"""
+    few, focusable = tab.evaluate(reach, "none")
+    assert focusable == few
+    many, focusable = tab.evaluate(reach, "20rem")
+    assert focusable == many and len(many) > len(few)
     tab.close()
 
 

@@ -1,15 +1,21 @@
-/* Lets the keyboard scroll a formula that is wider than the page; the theme does the
-   same for code, outputs and tables. */
+/* Lets the keyboard scroll what is wider than its place: formulas, code, outputs. The
+   theme does so for code and outputs too, but only a while after the window changed,
+   and the text may get narrower or wider later, or for another reason. */
 (() => {
+  const overflows = (box) =>
+    box.scrollWidth > box.clientWidth ||
+    (box.scrollHeight > box.clientHeight && !box.matches(".math-block"));
   const watch = new ResizeObserver((changes) => {
     for (const { target } of changes) {
-      const box = target.closest(".math-block");
-      if (box.scrollWidth > box.clientWidth) box.tabIndex = 0;
+      const box = target.closest(".math-block") ?? target;
+      if (overflows(box)) box.tabIndex = 0;
       else box.removeAttribute("tabindex");
     }
   });
-  for (const formula of document.querySelectorAll(".math-block .katex")) {
-    watch.observe(formula); // it widens when its fonts arrive
-    watch.observe(formula.closest(".math-block")); // an answer opens, a phone turns
+  for (const box of document.querySelectorAll(
+    ".math-block, .math-block .katex, pre, .cell_output > .output, " +
+      ".pst-scrollable-table-container"
+  )) {
+    watch.observe(box); // fonts arrive, an answer opens, a phone turns
   }
 })();
