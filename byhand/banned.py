@@ -78,7 +78,7 @@ def uses(
             imports of this cell are added.
     """
     found: dict[int, Use] = {}
-    patterns, nodes = tuple(patterns), list(ast.walk(source))
+    patterns, nodes = tuple(patterns), _nodes(source)
     for node in nodes:  # imports first, wherever they are
         for name, full in _imported(node):
             known[name] = full
@@ -100,6 +100,12 @@ def uses(
                 if full and isinstance(target, ast.Name):
                     known[target.id] = full
     return sorted(found.values(), key=lambda use: use.line)
+
+
+@lru_cache(1)
+def _nodes(source: ast.Module) -> list[ast.AST]:
+    """All of a tree, which is looked at several times in a row."""
+    return list(ast.walk(source))
 
 
 def parts(source: str) -> list[str]:
@@ -170,7 +176,7 @@ def tricks(source: ast.Module, known: dict[str, str]) -> list[Use]:
         found.setdefault(node.lineno, Use(name, node.lineno))
 
     with_dot, harmless, magics = set(), set(), {}
-    nodes = list(ast.walk(source))
+    nodes = _nodes(source)
     for node in nodes:
         for name, full in _imported(node):
             known[name] = full

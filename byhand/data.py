@@ -199,17 +199,17 @@ def _arrays(split: str) -> tuple[Tensor, Tensor, str]:
         prefix = root / "MNIST" / "raw" / ("train" if split == "train" else "t10k")
         pixels = _read_idx(f"{prefix}-images-idx3-ubyte", header=16)
         labels = _read_idx(f"{prefix}-labels-idx1-ubyte", header=8)
-        images = pixels.view(-1, 1, 28, 28).float().div_(255)
-        return images, labels.long(), "MNIST"
+        images = torch.from_numpy(pixels).view(-1, 1, 28, 28).float().div_(255)
+        return images, torch.from_numpy(labels).long(), "MNIST"
     images, labels = _sklearn_digits()
     stop = len(images) * 4 // 5
     rows = slice(None, stop) if split == "train" else slice(stop, None)
     return images[rows], labels[rows], "digits"
 
 
-def _read_idx(path: str, header: int) -> Tensor:
+def _read_idx(path: str, header: int) -> np.ndarray:
     """The bytes after the header of a file in MNIST's format, as uint8."""
-    return torch.from_numpy(np.fromfile(path, dtype=np.uint8, offset=header))
+    return np.memmap(path, dtype=np.uint8, mode="c", offset=header)
 
 
 def _sklearn_digits() -> tuple[Tensor, Tensor]:

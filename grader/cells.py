@@ -13,13 +13,18 @@ HARMLESS = {"staticmethod", "classmethod", "property", "dataclass"}  # decorator
 
 
 @lru_cache(4096)
+def tree(source: str) -> ast.Module | None:
+    """A cell's syntax tree, not to be changed; None if it is not plain Python."""
+    try:
+        return ast.parse(source)
+    except UNREADABLE:
+        return None
+
+
+@lru_cache(4096)
 def plain_python(source: str) -> str:
     """A cell without IPython's own syntax."""
-    try:
-        ast.parse(source)
-        return source
-    except UNREADABLE:
-        return TransformerManager().transform_cell(source)
+    return source if tree(source) else TransformerManager().transform_cell(source)
 
 
 @lru_cache(4096)
@@ -53,8 +58,9 @@ def _is_global(symbol: symtable.Symbol, scope: symtable.SymbolTable) -> bool:
 def only_defines(source: str) -> bool:
     """Whether all that a cell does is to give names to functions, classes, constants."""
     try:
-        return _all_definitions(ast.parse(source).body)
-    except UNREADABLE:
+        found = tree(source)
+        return found is not None and _all_definitions(found.body)
+    except RecursionError:
         return False
 
 

@@ -5,6 +5,7 @@ starts something, and ``results()`` yields ``(student, verdict or exception)`` a
 come, until nothing is left.
 """
 
+import contextlib
 import os
 from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -15,7 +16,7 @@ from typing import NamedTuple
 
 from grader import remote
 from grader.errors import CourseError, SandboxError
-from grader.sandbox import Sandbox
+from grader.sandbox import Sandbox, data_environment
 from grader.sheet import Cell, Sheet
 
 RETRIES = 1  # for a submission whose worker has died
@@ -26,6 +27,18 @@ class Task(NamedTuple):
     student: str
     cells: list[Cell]
     tried: int = 0
+
+
+@contextlib.contextmanager
+def _environment(more: dict[str, str]) -> Iterator[None]:
+    """Variables for the processes that are started meanwhile."""
+    before = dict(os.environ)
+    os.environ.update(more)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
 
 
 def processors() -> int:
@@ -47,7 +60,8 @@ class Local:
         self.sandbox = Sandbox(walls)
         self.context = get_context("forkserver")
         self.context.set_forkserver_preload(["grader.worker"])
-        forkserver.ensure_running()
+        with _environment(data_environment()):
+            forkserver.ensure_running()
         self.pools: list[ProcessPoolExecutor] = []
         self.waiting: list[Task] = []
         self.running: dict[Future, tuple[Task, int]] = {}

@@ -1,9 +1,7 @@
 """Which tests a submission cannot pass, because of what the code they are about calls."""
 
-import ast
-
 from byhand import banned
-from grader.cells import names
+from grader.cells import names, tree
 from grader.sheet import Cell, Sheet
 
 
@@ -27,9 +25,11 @@ def forbidden(cells: list[Cell], sheet: Sheet) -> dict[str, dict]:
         bound, used, found = set(), set(), []
         try:
             for text in banned.parts(cell.source):
-                tree = ast.parse(text)
-                found += banned.uses(tree, sheet.banned, known)
-                found_here = banned.tricks(tree, known)
+                read = tree(text)
+                if read is None:
+                    raise ValueError
+                found += banned.uses(read, sheet.banned, known)
+                found_here = banned.tricks(read, known)
                 if found_here and not (registered and registered.kind == "given"):
                     hidden = hidden or (label, found_here[0])
                 used_here, bound_here = names(text)

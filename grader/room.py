@@ -9,7 +9,6 @@ that one that crashes, hangs or changes things reaches nothing that comes later
 (`grader.judge` says which tests share one).
 """
 
-import ast
 import contextlib
 import io
 import linecache
@@ -80,23 +79,13 @@ class Room:
     def run(self, request: dict) -> dict:
         """Run one cell; what it showed, and its error if there was one."""
         outputs: list[dict] = []
-        shell, label = self.shell, request["label"]
+        label = request["label"]
         if request["state"] is None:
             self.states.clear()
         else:
-            self.states[request["state"]] = dict(shell.user_ns)
-        name = f"<{label}>"
-        shell.compile.get_code_name = lambda *_: name
-        shell._showtraceback = lambda *_: None
-        if Figure not in shell.display_formatter.formatters["image/png"].type_printers:
-            select_figure_formats(shell, {"png"})  # whatever the notebook has chosen
-        if _is_plain(request["source"]):
-            shell.transform_cell = lambda source: source
-        else:
-            vars(shell).pop("transform_cell", None)
-        hook, publisher = shell.display_trap.hook, shell.display_pub
-        shell.display_trap.hook = _Hook(shell, outputs)
-        shell.display_pub = _Publisher(outputs)
+            self.states[request["state"]] = dict(self.shell.user_ns)
+        # what only defines shows nothing: IPython has nothing to do
+        run = self._define if request["defines"] else self._run_in_shell
         out, err = _Stream("stdout", outputs), _Stream("stderr", outputs)
         error = None
         try:
@@ -105,23 +94,40 @@ class Room:
                 contextlib.redirect_stderr(err),
                 _within(request["seconds"]),
             ):
-                if request["defines"]:  # it shows nothing: IPython has nothing to do
-                    self._define(request["source"], name)
-                else:
-                    result = shell.run_cell(request["source"], store_history=False)
-                    problem = result.error_before_exec or result.error_in_exec
-                    if problem is not None:  # it may say of itself that it is false
-                        error = describe(problem)
+                problem = run(request, f"<{label}>", outputs)
+                if problem is not None:  # it may say of itself that it is false
+                    error = describe(problem)
         except BaseException as problem:
             error = describe(problem)
-        finally:
-            shell.display_trap.hook, shell.display_pub = hook, publisher
         return {"outputs": outputs[:MAX_OUTPUTS], "error": error}
 
-    def _define(self, source: str, name: str) -> None:
+    def _define(self, request: dict, name: str, outputs: list) -> None:
+        source = request["source"]
         lines = source.splitlines(keepends=True)
         linecache.cache[name] = len(source), None, lines, name
         exec(self.shell.compile(source + "\n", name, "exec"), self.shell.user_ns)
+
+    def _run_in_shell(self, request: dict, name: str, outputs: list):
+        """Run a cell as IPython does; what it raised, or None."""
+        shell = self.shell
+        shell.compile.get_code_name = lambda *_: name
+        shell._showtraceback = lambda *_: None
+        if Figure not in shell.display_formatter.formatters["image/png"].type_printers:
+            select_figure_formats(shell, {"png"})  # whatever the notebook has chosen
+        if request["plain"]:  # nothing of IPython's own, which takes long to look for
+            shell.transform_cell = lambda source: source
+        else:
+            vars(shell).pop("transform_cell", None)
+        hook, publisher = shell.display_trap.hook, shell.display_pub
+        shell.display_trap.hook = _Hook(shell, outputs)
+        shell.display_pub = _Publisher(outputs)
+        try:
+            result = shell.run_cell(request["source"], store_history=False)
+        finally:
+            shell.display_trap.hook, shell.display_pub = hook, publisher
+        if result.error_before_exec is not None:
+            return result.error_before_exec
+        return result.error_in_exec
 
     def snapshot(self, request: dict) -> None:
         """Fork, and let the fork serve tests until the judge hangs up."""
@@ -212,15 +218,6 @@ class _Snapshot:
         if isinstance(value, dict):
             return {k: self._inside(v) for k, v in value.items()}
         return value
-
-
-def _is_plain(source: str) -> bool:
-    """Whether a cell has nothing of IPython's own, which takes long to look for."""
-    try:
-        ast.parse(source)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return False
-    return True
 
 
 def describe(error: BaseException) -> dict:

@@ -6,7 +6,7 @@ import socket
 import time
 
 from grader import wire
-from grader.cells import only_defines
+from grader.cells import only_defines, tree
 from grader.outputs import MAX_SHOWN, keep
 from grader.proxy import Line
 from grader.sandbox import Rooms
@@ -59,7 +59,8 @@ class Session:
                 before; None: it may forget what it has remembered.
         """
         request = {"do": "run", "label": label, "source": source, "state": state}
-        request |= {"defines": only_defines(source), "seconds": self.limits.cell}
+        request |= {"defines": only_defines(source), "plain": tree(source) is not None}
+        request |= {"seconds": self.limits.cell}
         try:
             answer = self._run(request)
             self.done.append(request)

@@ -16,6 +16,7 @@ import os
 import socket
 
 import torch
+import torch.fx.experimental.symbolic_shapes  # as torch.autograd.grad does when called
 
 from byhand import data
 from grader.judge import judge

@@ -132,6 +132,7 @@ def warm_up() -> None:
     )
     configure_inline_support(shell, "module://matplotlib_inline.backend_inline")
     shell.run_cell("1", store_history=False, silent=True)
+    shell.display_formatter.format(weight)
 
 
 def _lay_out(kit: Kit):
@@ -161,8 +162,8 @@ def _lay_out(kit: Kit):
 def _use_huge_pages() -> None:
     """Put what is in memory into pages of 2 MB where the kernel can (Linux 6.1).
 
-    There are several forks for each submission, and to copy 170,000 entries of a page table and let go
-    of them again costs it 40 ms of CPU time.
+    There are several forks for each submission, and to copy 170,000 entries of a page
+    table and let go of them again costs it 40 ms of CPU time.
     """
     LIBC.malloc_trim(0)
     size = 2 << 20
