@@ -6,7 +6,8 @@ in hidden tests.
 
 - :func:`close`          two values agree, shape first
 - :func:`numerical_vjp`  vector–Jacobian product by central differences
-- :func:`gradients`      a backward pass agrees with the numerical one
+- :func:`torch_vjp`      the same by PyTorch's autograd
+- :func:`gradients`      a backward pass agrees with one of these
 - :func:`same_as_torch`  a layer by hand agrees with a torch function or module,
   forward and backward
 - :func:`unchanged`      a call leaves its arguments as they were
@@ -36,7 +37,7 @@ def close(
     name: str = "your result",
     rtol: float | None = None,
     atol: float | None = None,
-    hints: Mapping[str, object] | None = None,
+    hints: Mapping[str, object] | Callable[[], Mapping[str, object]] | None = None,
 ) -> None:
     """Assert that ``actual`` equals ``expected``: type, shape, then values.
 
@@ -49,7 +50,8 @@ def close(
         name: what to call ``actual`` in the message, e.g. ``"dW"``.
         rtol, atol: relative and absolute tolerance.
         hints: what known mistakes give, by the words to say when ``actual`` is
-            that, e.g. ``{"The bias is not added.": x @ W.T}``.
+            that, e.g. ``{"The bias is not added.": x @ W.T}``; or a function that
+            returns them, which is called only if ``actual`` is wrong.
 
     Raises:
         AssertionError: they differ; the message names the shape, the share of wrong
@@ -60,7 +62,7 @@ def close(
         try:
             close(actual, expected, name, rtol, atol)
         except AssertionError as error:
-            for words, mistake in hints.items():
+            for words, mistake in (hints() if callable(hints) else hints).items():
                 if _agree(actual, mistake, rtol, atol):
                     raise AssertionError(f"{name} is wrong. {words}") from None
             raise error from None
@@ -88,6 +90,8 @@ def close(
     rtol = default_rtol if rtol is None else rtol
     atol = default_atol if atol is None else atol
     a, e = a.double(), e.double()
+    if torch.allclose(a, e, rtol=rtol, atol=atol):
+        return
     wrong = ~torch.isclose(a, e, rtol=rtol, atol=atol, equal_nan=False)
     wrong &= ~(a.isnan() & e.isnan())
     if not wrong.any():
@@ -152,17 +156,46 @@ def numerical_vjp(
     return grads
 
 
+def torch_vjp(f: Callable, inputs: Sequence[Tensor], grad_output=None) -> list[Tensor]:
+    r"""Gradients of :math:`\langle v, f(x_1, …, x_n) \rangle` by PyTorch's autograd.
+
+    Exact, and with one call of ``f``, which has to be made of PyTorch's functions.
+
+    Args:
+        f, inputs, grad_output: as for :func:`numerical_vjp`.
+
+    Returns:
+        One float64 tensor per input, of its shape.
+    """
+    with torch.enable_grad():
+        leaves = [
+            x.detach().to("cpu", torch.float64, copy=True).requires_grad_()
+            for x in inputs
+        ]
+        out = f(*leaves)
+        if grad_output is None:
+            out = out.sum()
+        else:
+            v = torch.as_tensor(grad_output).to("cpu", torch.float64)
+            if v.shape != out.shape:
+                raise ValueError(
+                    f"grad_output has shape {_shape(v)}, but f returns {_shape(out)}."
+                )
+            out = (out * v).sum()
+        return list(torch.autograd.grad(out, leaves, materialize_grads=True))
+
+
 def gradients(
     f: Callable,
     inputs: Sequence[Tensor],
     grads: Sequence[Tensor],
     grad_output=None,
     names: Sequence[str] | None = None,
-    eps: float = 1e-5,
+    eps: float | None = 1e-5,
     rtol: float = 1e-4,
     atol: float = 1e-6,
 ) -> None:
-    """Assert that a backward pass agrees with finite differences.
+    """Assert that a backward pass agrees with finite differences, or with autograd.
 
     Args:
         f: the forward function, of ``len(inputs)`` tensors (float64 inside).
@@ -171,6 +204,7 @@ def gradients(
         grads: what the backward pass returned for each input, for ``grad_output``.
         grad_output: upstream gradient, of the shape of f's result; default: ones.
         names: what to call each gradient in messages, e.g. ``["dx", "dW", "db"]``.
+        eps: step of the differences; None: by :func:`torch_vjp` instead.
 
     Raises:
         AssertionError: as :func:`close`; or ``grads`` is not one value per input.
@@ -184,9 +218,12 @@ def gradients(
     _require(
         len(grads) == len(names), f"{wanted}: {len(names)} values, not {len(grads)}."
     )
-    numerical = numerical_vjp(f, inputs, grad_output, eps)
-    for grad, num, name in zip(grads, numerical, names, strict=True):
-        close(_tensor(grad, name).double(), num, name, rtol, atol)
+    if eps is None:
+        expected = torch_vjp(f, inputs, grad_output)
+    else:
+        expected = numerical_vjp(f, inputs, grad_output, eps)
+    for grad, value, name in zip(grads, expected, names, strict=True):
+        close(_tensor(grad, name).double(), value, name, rtol, atol)
 
 
 def same_as_torch(

@@ -149,18 +149,32 @@ def test_numerical_vjp_refuses_a_wrong_upstream_gradient():
         check.numerical_vjp(f, [torch.ones(2, 3), torch.ones(3, 4)], torch.ones(3))
 
 
-def test_gradients_names_the_wrong_one():
+def test_torch_vjp_agrees_with_numerical_vjp():
+    a, b, v = torch.randn(2, 3), torch.randn(3, 4), torch.randn(2, 4)
+    with torch.no_grad():
+        exact = check.torch_vjp(f, [a, b], v)
+    numerical = check.numerical_vjp(f, [a, b], v)
+    check.close(tuple(exact), tuple(numerical), rtol=1e-7, atol=1e-8)
+    check.close(check.torch_vjp(torch.sum, [a.T]), [torch.ones(3, 2).double()])
+    check.close(check.torch_vjp(lambda a, b: a.sum(), [a, b])[1], 0 * b.double())
+    assert not a.requires_grad and exact[0].dtype == torch.float64
+    with pytest.raises(ValueError, match=r"grad_output has shape \(3,\)"):
+        check.torch_vjp(f, [a, b], torch.ones(3))
+
+
+@pytest.mark.parametrize("eps", [1e-5, None])
+def test_gradients_names_the_wrong_one(eps):
     a, b, v = torch.randn(2, 3), torch.randn(3, 4), torch.randn(2, 4)
     da, db = torch.func.vjp(f, a, b)[1](v)
-    check.gradients(f, [a, b], [da, db], v, ["da", "db"])
+    check.gradients(f, [a, b], [da, db], v, ["da", "db"], eps)
     with pytest.raises(AssertionError, match=r"db .*2 times"):
-        check.gradients(f, [a, b], [da, 2 * db], v, ["da", "db"])
+        check.gradients(f, [a, b], [da, 2 * db], v, ["da", "db"], eps)
     with pytest.raises(ValueError, match="2 inputs, but 1 names"):
-        check.gradients(f, [a, b], [da, db], v, ["da"])
+        check.gradients(f, [a, b], [da, db], v, ["da"], eps)
     with pytest.raises(AssertionError, match=r"return \(da, db\): 2 values, not 1"):
-        check.gradients(f, [a, b], [da], v, ["da", "db"])
+        check.gradients(f, [a, b], [da], v, ["da", "db"], eps)
     with pytest.raises(AssertionError, match="is a return statement missing"):
-        check.gradients(f, [a, b], None, v, ["da", "db"])
+        check.gradients(f, [a, b], None, v, ["da", "db"], eps)
 
 
 class ReLU:
@@ -211,6 +225,20 @@ def test_close_names_a_known_mistake():
         check.close({"y": 2 * x}, {"y": x}, "y", hints=hints)
     with pytest.raises(AssertionError, match="wrong sign"):
         check.close(-x, x, "y", hints={"Something else.": x + 1})
+
+
+def test_hints_can_wait_until_they_are_needed():
+    asked = []
+
+    def hints():
+        asked.append(1)
+        return {"The bias is not added.": x}
+
+    check.close(x + 1, x + 1, "y", hints=hints)
+    assert not asked
+    with pytest.raises(AssertionError, match="The bias is not added"):
+        check.close(x, x + 1, "y", hints=hints)
+    assert asked
 
 
 def test_unchanged_names_the_argument():
