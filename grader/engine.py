@@ -67,16 +67,13 @@ class Local:
         self.running: dict[Future, tuple[Task, int]] = {}
         self.done: SimpleQueue[Future] = SimpleQueue()
         self.sheet: Sheet | None = None
+        self.ready = False  # the sandbox
 
     def prepare(self, sheet: Sheet, jobs: int) -> None:
-        """Say what is judged, and how many at a time.
-
-        Raises:
-            SandboxError: there is no sandbox to be had.
-        """
+        """Say what is judged, and how many at a time."""
         self.sheet = sheet
         self.pools = [self._pool() for _ in range(jobs)]
-        self.sandbox.ready(sheet.kit)
+        self.sandbox.furnish(sheet.kit)
 
     def _pool(self) -> ProcessPoolExecutor:
         # a pool for each worker: when one dies, the others go on
@@ -88,12 +85,19 @@ class Local:
         )
 
     def judge(self, student: str, cells: list[Cell]) -> None:
-        """Have a submission judged."""
+        """Have a submission judged, as soon as results are asked for."""
         self.waiting.append(Task(student, cells))
-        self._start()
 
     def results(self) -> Iterator[tuple[str, object]]:
-        """Verdicts and exceptions, as they come; more may be started meanwhile."""
+        """Verdicts and exceptions, as they come.
+
+        Raises:
+            SandboxError: there is no sandbox to be had.
+        """
+        if not self.ready:
+            self.sandbox.wait()
+            self.ready = True
+        self._start()
         while self.waiting or self.running:
             future = self.done.get()
             task, place = self.running.pop(future)

@@ -182,6 +182,7 @@ class _Run:
         self.engine.prepare(self.sheet, min(jobs, len(new)))
         for student in new:
             self.engine.judge(student, repair.cells_of(due[student].notebook))
+        self.pages.prepare(due[new[0]].notebook)
         for student, result in self.engine.results():
             if isinstance(result, Exception):
                 yield self._spoilt(student, f"the grader failed on it: {result}")

@@ -4,6 +4,7 @@ Formulas become MathML, which browsers set by themselves; text cells may hold HT
 which only what is harmless is kept.
 """
 
+import contextlib
 import re
 from collections.abc import Iterator
 from functools import lru_cache, wraps
@@ -316,6 +317,20 @@ class Pages:
         self.exporter = settings.exporter_class(parent=settings, config=settings.config)
         for preprocessor in settings.preprocessors:
             self.exporter.register_preprocessor(preprocessor)
+
+    def prepare(self, notebook: NotebookNode) -> None:
+        """Read and colour beforehand what the pages of a class have in common.
+
+        Args:
+            notebook: one of those to come.
+        """
+        filters = self.exporter.environment.filters
+        show = {"code": "highlight_code", "markdown": "page_markdown"}
+        with contextlib.suppress(Exception):  # what is odd about it, its page will say
+            _ = self.exporter.template
+            for cell in notebook.cells:
+                if cell.cell_type in show:
+                    filters[show[cell.cell_type]](cell.source)
 
     def write(self, student: str, graded: NotebookNode, recorded: Recorded) -> None:
         """Write a student's page; an earlier one stays until then.

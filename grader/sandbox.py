@@ -119,10 +119,17 @@ class Sandbox(Rooms):
         )
         theirs.close()
 
-    def ready(self, kit: Kit) -> None:
-        """Say what the rooms are to find at hand, and wait until they can be had."""
+    def furnish(self, kit: Kit) -> None:
+        """Say what the rooms are to find at hand."""
         with contextlib.suppress(OSError):
             self.control.send(json.dumps(asdict(kit)).encode())
+
+    def wait(self) -> None:
+        """Wait until rooms can be had.
+
+        Raises:
+            SandboxError: the system forbids it.
+        """
         if self.control.recv(16) != b"ready":
             words = self.process.communicate()[1].decode(errors="replace").strip()
             raise SandboxError(f"{_ADVICE}\n{words[-1000:]}")

@@ -52,7 +52,8 @@ def use_own_sandbox(walls: bool, sheet: Sheet) -> None:
         _rooms.close()
     _rooms = _own = None
     sandbox = Sandbox(walls)
-    sandbox.ready(sheet.kit)
+    sandbox.furnish(sheet.kit)
+    sandbox.wait()
     _rooms, _own = sandbox, (walls, sheet.kit)
 
 

@@ -23,7 +23,8 @@ def more():
 @pytest.fixture(scope="module")
 def sandbox():
     with Sandbox() as sandbox:
-        sandbox.ready(Kit())
+        sandbox.furnish(Kit())
+        sandbox.wait()
         yield sandbox
 
 
