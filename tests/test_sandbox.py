@@ -46,7 +46,7 @@ def test_what_a_room_and_its_snapshot_hold(sandbox, held, more, killed):
     try:
         source = CELL.format(held=held, more=more)
         request = {"do": "run", "label": "cell", "source": source, "state": None}
-        request["defines"] = False
+        request |= {"defines": False, "plain": True}
         request["seconds"] = 20
         wire.send(room.connection, wire.pack(request))
         wire.receive(room.connection, time.monotonic() + 30)
@@ -76,7 +76,7 @@ def test_an_error_that_calls_itself_false(sandbox):
     room = sandbox.room(Limits(), seed=1)
     try:
         request = {"do": "run", "label": "cell", "source": FALSE, "state": None}
-        request |= {"defines": False, "seconds": 20}
+        request |= {"defines": False, "plain": True, "seconds": 20}
         wire.send(room.connection, wire.pack(request))
         answer = wire.receive(room.connection, time.monotonic() + 30)
         assert answer["error"]["words"] == "it is said all the same"
