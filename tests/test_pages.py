@@ -32,6 +32,7 @@ BUDGET = 600_000  # bytes, compressed
 THEMES, WIDTHS = ("light", "dark"), (1280, 390)
 
 each_page = pytest.mark.parametrize("page", [*PAGES, "search"])
+each_source = pytest.mark.parametrize("page", PAGES)
 each_chapter = pytest.mark.parametrize("page", CHAPTERS)
 
 
@@ -108,10 +109,16 @@ SHOW_ALL = """async () => {
 }"""
 
 
-# What follows a resize waits for 300 ms; in the page's own time, which a busy machine
-# cannot overtake. The page has been laid out anew when two more frames are drawn.
-SETTLE = """() => new Promise((done) => setTimeout(
-  () => requestAnimationFrame(() => requestAnimationFrame(done)), 500))"""
+# After a resize: laid out anew, with all that glides to its place.
+SETTLE = """async () => {
+  const frame = () => new Promise(requestAnimationFrame);
+  await frame();
+  await frame();
+  const gliding = document.getAnimations().filter((a) => a instanceof CSSTransition);
+  await Promise.allSettled(gliding.map((transition) => transition.finished));
+  await frame();
+  await frame();
+}"""
 # axe looks at every element, and a chapter has 20,000, nearly all of them in code and
 # formulas: one of each kind of coloured word and twenty inline formulas tell as much.
 THIN_OUT = """() => {
@@ -225,7 +232,7 @@ def test_no_page_scrolls_sideways(visit, page):
     assert all(excess <= 0 for excess in visit(page).sideways.values())
 
 
-@pytest.mark.parametrize("page", PAGES)
+@each_source
 def test_formulas_are_rendered(visit, page):
     facts = visit(page).facts
     source = markdown_of(page)
@@ -248,7 +255,7 @@ def markdown_of(page: str) -> str:
     return re.sub(r"```.*?```|`[^`\n]+`", "", text, flags=re.DOTALL)
 
 
-@pytest.mark.parametrize("page", PAGES)
+@each_source
 def test_pictures_load_and_have_a_text_of_their_own(visit, page):
     for picture in visit(page).facts["pictures"]:
         alt, name = picture["alt"] or "", Path(picture["src"]).name
