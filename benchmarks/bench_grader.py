@@ -13,7 +13,8 @@ memory of the whole machine, which should have nothing else to do:
   alone, too.
 
 The class: right solutions in many styles, and known-wrong ones, each with the usual
-unfinished exercises. ``--students`` takes fewer, ``--no-stock`` leaves the rival out.
+unfinished exercises. ``--students`` takes fewer, ``--no-stock`` leaves the rival out,
+``--play`` leaves in the cell that earns nothing, trains, and is there to be played with.
 """
 
 import argparse
@@ -43,19 +44,24 @@ c.ClearHiddenTests.enforce_metadata = False
 """
 
 
-def submissions(count: int) -> dict[str, nbformat.NotebookNode]:
-    """A class: student by student, the notebook that is handed in."""
+def submissions(count: int, play: bool = False) -> dict[str, nbformat.NotebookNode]:
+    """A class: student by student, the notebook that is handed in.
+
+    Args:
+        play: with the cell that earns nothing, trains, and is there to be played with.
+    """
     from tests.homeworks import hw1_backprop as table
-    from tests.test_course_loop import filled, homework, reference, style
+    from tests.test_course_loop import RELEASED, filled, homework, reference, style
 
     found = {}
+    (cell,) = [c for c in nbformat.read(RELEASED, 4).cells if c.id == "train-use"]
     wrong = [w for w in table.WRONG if w.cell not in ("train", "mlp")]
     for n in range(count):
         solutions = style(n) if n % 2 else reference()
         if n % 4 > 1:  # half of the class makes a mistake
             mistake = wrong[7 * n % len(wrong)]
             solutions[mistake.cell] = homework.edited(mistake.cell, mistake.code)
-        found[f"s{n:04}"] = filled(solutions)
+        found[f"s{n:04}"] = filled(solutions | ({cell.id: cell.source} if play else {}))
     return found
 
 
@@ -134,6 +140,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks grader")
     parser.add_argument("--students", type=int, default=40)
     parser.add_argument("--no-stock", dest="stock", action="store_false")
+    parser.add_argument("--play", action="store_true")
     parser.add_argument("--bare", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--part", type=int, help=argparse.SUPPRESS)
     arguments = sys.argv[1:] if sys.argv[1:2] != ["grader"] else sys.argv[2:]
@@ -141,16 +148,17 @@ def main() -> None:
     if options.bare:
         return bare(options.bare, options.part)
     with tempfile.TemporaryDirectory() as name:
-        _compare(Path(name), options.students, options.stock)
+        handed_in = submissions(options.students, options.play)
+        _compare(Path(name), handed_in, options.stock)
 
 
-def _compare(folder: Path, count: int, with_stock: bool) -> None:
+def _compare(folder: Path, notebooks: dict, with_stock: bool) -> None:
     from grader.course import Course
     from grader.grade import current_sheet
 
-    handed_in, course = folder / "class", folder / "course"
+    count, handed_in, course = len(notebooks), folder / "class", folder / "course"
     handed_in.mkdir()
-    for student, notebook in submissions(count).items():
+    for student, notebook in notebooks.items():
         (handed_in / f"{student}.ipynb").write_text(nbformat.writes(notebook), "utf8")
     grader = [sys.executable, "-m", "grader", "--course", course]
     environment = dict(os.environ, OMP_NUM_THREADS="1")

@@ -125,8 +125,8 @@ class Callable(Proxy):
     """A function, method, class or module of the student's."""
 
     def __call__(self, *args, **kwargs):
-        value, _ = self._ask(args, kwargs)
-        return value
+        answer = self._ask(args, kwargs)
+        return self._line.inside_out(answer.get("value"))
 
     def with_arguments(self, *args) -> tuple:
         """What a call returns, and what it made of its arguments.
@@ -134,16 +134,17 @@ class Callable(Proxy):
         The test's own arguments stay as they are: what a test expects may be computed
         from them after the call.
         """
-        value, changed = self._ask(args, {})
-        places = itertools.count()
-        return value, tuple(_changed(arg, changed, places) for arg in args)
-
-    def _ask(self, args, kwargs) -> tuple:
-        line, number = self._line, self._handle.number
-        answer = line.ask("call", target=number, method=None, args=args, kwargs=kwargs)
-        changed = answer.get("changed")
+        answer = self._ask(args, {}, watch=True)
+        changed, places = answer.get("changed"), itertools.count()
         changed = changed if type(changed) is dict else {}
-        return line.inside_out(answer.get("value")), changed
+        left = tuple(_changed(arg, changed, places) for arg in args)
+        return self._line.inside_out(answer.get("value")), left
+
+    def _ask(self, args, kwargs, watch: bool = False) -> dict:
+        number = self._handle.number
+        return self._line.ask(
+            "call", target=number, args=args, kwargs=kwargs, watch=watch
+        )
 
     @property
     def __name__(self) -> str:

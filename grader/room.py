@@ -54,7 +54,8 @@ class Room:
         self.shell = InteractiveShell.instance()
         random.seed(seed)
         np.random.seed(seed % 2**32)
-        torch.manual_seed(seed)
+        # torch.manual_seed also notes where it was called from, for GPUs to come
+        torch.default_generator.manual_seed(seed)
         signal.signal(signal.SIGALRM, _alarm)
         self.states: dict[int, dict] = {}  # names as they were, by number
         self.child = 0  # the latest snapshot
@@ -183,11 +184,12 @@ class _Snapshot:
         found = {n: self.names[n] for n in names if n in self.names}
         return {"value": {n: v for n, v in found.items() if not isinstance(v, module)}}
 
-    def do_call(self, target: int, method: str | None, args, kwargs) -> dict:
-        """Call an object or a method of it; also the tensors that this changed."""
+    def do_call(self, target: int, args, kwargs, watch: bool) -> dict:
+        """Call an object; if this is to be watched, also the tensors that it changed."""
         function = self.objects[target]
-        function = function if method is None else getattr(function, method)
         args, kwargs = self._inside(args), self._inside(kwargs)
+        if not watch:
+            return {"value": function(*args, **kwargs)}
         tensors = list(_tensors([args, kwargs]))
         before = [t.detach().clone() for t in tensors]
         value = function(*args, **kwargs)
@@ -335,5 +337,5 @@ class _Hook(CapturingDisplayHook):
 
     def __call__(self, result=None):
         if result is not None:
-            data, _ = self.shell.display_formatter.format(result)
+            data, _ = self.shell.display_formatter.format(result, include=KEPT)
             _keep(self.kept, "execute_result", data)
