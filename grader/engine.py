@@ -32,13 +32,16 @@ class Task(NamedTuple):
 @contextlib.contextmanager
 def _environment(more: dict[str, str]) -> Iterator[None]:
     """Variables for the processes that are started meanwhile."""
-    before = dict(os.environ)
+    before = {name: os.environ.get(name) for name in more}
     os.environ.update(more)
     try:
         yield
     finally:
-        os.environ.clear()
-        os.environ.update(before)
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 def processors() -> int:
