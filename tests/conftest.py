@@ -1,5 +1,6 @@
 """How the tests are shared out where several run at a time (`pytest -n 2`)."""
 
+import pytest
 from xdist.scheduler import LoadScopeScheduling
 
 
@@ -10,5 +11,6 @@ class ByPage(LoadScopeScheduling):
         return nodeid[nodeid.find("[") :] if "test_pages.py" in nodeid else nodeid
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
     return ByPage(config, log)
