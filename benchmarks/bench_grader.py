@@ -27,6 +27,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -136,14 +137,13 @@ def _memory() -> int:
     return sum(map(int, re.findall(r"(?:AnonPages|Shmem): +(\d+)", text))) // 1024
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks grader")
+def main(arguments: Sequence[str] = ()) -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.bench_grader")
     parser.add_argument("--students", type=int, default=40)
     parser.add_argument("--no-stock", dest="stock", action="store_false")
     parser.add_argument("--play", action="store_true")
     parser.add_argument("--bare", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--part", type=int, help=argparse.SUPPRESS)
-    arguments = sys.argv[1:] if sys.argv[1:2] != ["grader"] else sys.argv[2:]
     options = parser.parse_args(arguments)
     if options.bare:
         return bare(options.bare, options.part)
@@ -256,4 +256,4 @@ def _stock(folder: Path, handed_in: Path) -> Measured:
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

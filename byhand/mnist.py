@@ -21,7 +21,8 @@ MNIST_MD5 = {
 }
 
 
-# names the folder that the process which has started this one has found sound
+# set by a process for those that it starts: it has looked, and found this folder sound
+# (or, if empty, none, and has said so)
 SOUND = "BYHAND_DATA_SOUND"
 
 
@@ -59,6 +60,8 @@ def mnist_folder() -> Path | None:
             if not problem:
                 return root
             print(f"MNIST in {root} {problem}: delete it.", file=sys.stderr)
+    if os.environ.get(SOUND) == "":
+        return None
     print(
         "Using scikit-learn's 1,797 built-in digits at 28×28 instead of MNIST: "
         "everything runs, with other numbers than the published book's. "

@@ -80,7 +80,6 @@ class Room:
     def run(self, request: dict) -> dict:
         """Run one cell; what it showed, and its error if there was one."""
         outputs: list[dict] = []
-        label = request["label"]
         if request["state"] is None:
             self.states.clear()
         else:
@@ -95,7 +94,7 @@ class Room:
                 contextlib.redirect_stderr(err),
                 _within(request["seconds"]),
             ):
-                problem = run(request, f"<{label}>", outputs)
+                problem = run(request, f"<{request['label']}>", outputs)
                 if problem is not None:  # it may say of itself that it is false
                     error = describe(problem)
         except BaseException as problem:

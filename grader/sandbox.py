@@ -178,7 +178,7 @@ def _bubblewrap() -> list[str]:
     bound |= {ROOT / "byhand", ROOT / "grader", *_data()}
     command += ["--tmpfs", "/tmp"]
     for path in _font_lists():
-        command += ["--ro-bind", str(path), f"/tmp/{path.name}"]
+        command += ["--ro-bind-try", str(path), f"/tmp/{path.name}"]
     parents = {parent for path in bound for parent in path.parents}
     for path in sorted(parents - {Path("/"), Path("/usr"), Path("/tmp")}):
         command += ["--perms", "0755", "--dir", str(path)]
@@ -211,7 +211,7 @@ def data_environment() -> dict[str, str]:
     """For a process to find the data sets where this one does, without a search."""
     for folder in _data():
         return {"BYHAND_DATA": str(folder), SOUND: str(folder)}
-    return {"BYHAND_OFFLINE": "1"}
+    return {"BYHAND_OFFLINE": "1", SOUND: ""}
 
 
 def _environment(walls: bool) -> dict[str, str]:

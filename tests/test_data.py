@@ -81,6 +81,24 @@ def test_damaged_file_is_refused(fresh, monkeypatch):
         data.digits()
 
 
+def test_only_the_folder_that_was_found_sound_is_not_looked_through(fresh, monkeypatch):
+    write_mnist(fresh / "own")
+    monkeypatch.setenv("BYHAND_DATA", str(fresh / "own"))
+    monkeypatch.setenv(mnist.SOUND, str(fresh / "another"))
+    with pytest.raises(data.DataNotFoundError, match="damaged file train-images"):
+        data.digits()
+    monkeypatch.setenv(mnist.SOUND, str(fresh / "own"))
+    assert data.digits().name == "MNIST"
+
+
+def test_what_a_parent_has_said_is_not_said_again(fresh, monkeypatch, capsys):
+    monkeypatch.delenv("BYHAND_DATA", raising=False)
+    monkeypatch.setenv("BYHAND_OFFLINE", "1")
+    monkeypatch.setenv(mnist.SOUND, "")
+    assert data.digits().name == "digits"
+    assert capsys.readouterr().out == ""
+
+
 def test_mnist_files_are_read_as_torchvision_lays_them_out(fresh, monkeypatch):
     write_mnist(fresh / "own")
     monkeypatch.setenv("BYHAND_DATA", str(fresh / "own"))

@@ -195,10 +195,10 @@ def visit(address, chromium):
         for theme, width in itertools.product(THEMES, WIDTHS):
             tab.emulate_media(color_scheme=theme)
             tab.set_viewport_size({"width": width, "height": 844})
-            tab.evaluate(SETTLE)
             tab.wait_for_function(
                 f"document.documentElement.dataset.theme == '{theme}'"
             )
+            tab.evaluate(SETTLE)
             seen.violations += violations(tab, theme, width)
         context.close()
         return seen
