@@ -34,22 +34,22 @@ c.CourseDirectory.db_url = os.environ.get("BYHAND_GRADEBOOK") or (
 
 # Students' code runs in a sandbox, and the tests outside it (grader/README.md).
 c.Autograde.sanitize_preprocessors = [
-    "grader.preprocessors.Repair",
+    "grader.records.preprocessors.Repair",
     "nbgrader.preprocessors.CheckCellMetadata",
 ]
 c.Autograde.autograde_preprocessors = [
-    "grader.preprocessors.Judge",
+    "grader.records.preprocessors.Judge",
     "nbgrader.preprocessors.SaveAutoGrades",
     "nbgrader.preprocessors.AssignLatePenalties",
     "nbgrader.preprocessors.CheckCellMetadata",
 ]
 # Feedback shows what is wrong, not the hidden tests.
 c.GenerateFeedback.preprocessors = [
-    "grader.feedback.Marks",
-    "grader.feedback.HideTests",
-    "grader.page.Summarise",
+    "grader.records.feedback.Marks",
+    "grader.records.feedback.HideTests",
+    "grader.records.page.Summarise",
 ]
-c.GenerateFeedback.exporter_class = "grader.page.Page"
+c.GenerateFeedback.exporter_class = "grader.records.page.Page"
 # Text cells may hold HTML, and a student's must do no harm: also in the formgrader.
-c.HTMLExporter.filters = {"markdown2html": "grader.page.safe_markdown"}
-c.HTMLExporter.preprocessors = ["grader.page.ShortLines"]
+c.HTMLExporter.filters = {"markdown2html": "grader.records.page.safe_markdown"}
+c.HTMLExporter.preprocessors = ["grader.records.page.ShortLines"]

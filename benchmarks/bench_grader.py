@@ -153,8 +153,8 @@ def main(arguments: Sequence[str] = ()) -> None:
 
 
 def _compare(folder: Path, notebooks: dict, with_stock: bool) -> None:
-    from grader.course import Course
-    from grader.grade import current_sheet
+    from grader.course.course import Course
+    from grader.records.sheets import current_sheet
 
     count, handed_in, course = len(notebooks), folder / "class", folder / "course"
     handed_in.mkdir()

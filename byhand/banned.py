@@ -1,4 +1,8 @@
-"""Calls that an exercise forbids ("by hand"): found by reading, refused at run time.
+"""Calls that an exercise forbids ("by hand"), found by reading.
+
+:func:`read_cells` reads a notebook, for `byhand validate` and the grader alike; which
+tests it concerns, the grader works out (`grader.notebook.forbidden`), and refuses such
+calls while a test runs (`grader.inside.guard`).
 
 A pattern is a dotted name (``torch.nn`` forbids it and all that is in it) or, with a
 dot in front, a name wherever it is looked up (``.backward`` forbids ``loss.backward()``
@@ -9,18 +13,15 @@ which function is called (``eval``, ``__dict__``, a module handed on as a value,
 """
 
 import ast
-import contextlib
-import importlib
 import importlib.util
-import itertools
 import re
 import sys
-import types
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any, NamedTuple
 
-from IPython.core.inputtransformer2 import TransformerManager
+from byhand import cells
 
 HIDING = {
     *("eval", "exec", "compile", "__import__", "globals", "locals", "vars"),
@@ -64,6 +65,90 @@ class Use:
 
     name: str
     line: int
+
+
+class Written(NamedTuple):
+    """A code cell: what to call it, its text, whether it was given and not the student's."""
+
+    label: str
+    source: str
+    given: bool = False
+
+
+@dataclass(frozen=True)
+class Found:
+    """What reading a cell has found. In a given cell nothing is forbidden, nor hides.
+
+    Args:
+        label: what the cell is called.
+        binds: the names that it gives to something.
+        uses: the names that it uses, and gets from elsewhere.
+        forbidden: what it uses though it must not.
+        hides: what keeps a reader from seeing which functions it calls.
+        doubtful: names of methods that are forbidden of tensors, on who knows what.
+    """
+
+    label: str
+    binds: frozenset[str]
+    uses: frozenset[str]
+    forbidden: tuple[Use, ...]
+    hides: tuple[Use, ...]
+    doubtful: tuple[Use, ...]
+
+
+def read_cells(
+    written: Iterable[Written], patterns: Iterable[str], doubt: bool = False
+) -> list[Found]:
+    """Read the code cells of a notebook, in order: imports of one count in the next.
+
+    Args:
+        written: all but the tests.
+        patterns: what is forbidden.
+        doubt: look for what is ``doubtful``, too.
+    """
+    patterns = tuple(patterns)
+    of_tensors = [p for p in patterns if doubt and p.startswith("torch.Tensor.")]
+    methods = tuple(f".{pattern.rpartition('.')[2]}" for pattern in of_tensors)
+    known: dict[str, str] = {}
+    return [_read(cell, patterns, methods, known) for cell in written]
+
+
+def _read(
+    cell: Written,
+    patterns: tuple[str, ...],
+    methods: tuple[str, ...],
+    known: dict[str, str],
+) -> Found:
+    forbidden: list[Use] = []
+    hides: list[Use] = []
+    doubtful: list[Use] = []
+    binds: set[str] = set()
+    used: set[str] = set()
+    try:
+        for text in parts(cell.source):
+            tree = cells.tree(text)
+            if tree is None:
+                raise ValueError
+            forbidden += uses(tree, patterns, known)
+            hides += tricks(tree, known)
+            if methods and not cell.given:
+                found = uses(tree, methods, dict(known))
+                doubtful += (use for use in found if use.name.startswith("."))
+            names = cells.names(text)
+            used |= names[0]
+            binds |= names[1]
+    except (ValueError, RecursionError, MemoryError):
+        hides.append(Use("what cannot be read", 1))
+    if cell.given:
+        forbidden, hides = [], []
+    return Found(
+        cell.label,
+        frozenset(binds),
+        frozenset(used),
+        tuple(forbidden),
+        tuple(hides),
+        tuple(doubtful),
+    )
 
 
 def uses(
@@ -114,15 +199,12 @@ def parts(source: str) -> list[str]:
     Raises:
         ValueError: the cell is too much for a reader.
     """
-    try:
-        ast.parse(source)
+    if cells.tree(source) is not None:
         return [source]
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        pass
     if len(source) > 50_000 or len(re.findall(r"(?m)^\s*[%!?]", source)) > MAX_MAGICS:
         raise ValueError("too long, or with too many magics")
     try:
-        text = TransformerManager().transform_cell(source)
+        text = cells.plain_python(source)
         tree = ast.parse(text)
     except Exception:  # no Python, so nothing of it will run
         return []
@@ -172,10 +254,12 @@ def tricks(source: ast.Module, known: dict[str, str]) -> list[Use]:
     """
     found: dict[int, Use] = {}
 
-    def note(node, name: str) -> None:
+    def note(node: Any, name: str) -> None:
         found.setdefault(node.lineno, Use(name, node.lineno))
 
-    with_dot, harmless, magics = set(), set(), {}
+    with_dot: set[ast.expr] = set()
+    harmless: set[ast.expr] = set()
+    magics: dict[ast.expr, str] = {}
     nodes = _nodes(source)
     for node in nodes:
         for name, full in _imported(node):
@@ -236,13 +320,15 @@ def _is_forbidden(name: str, patterns: tuple[str, ...]) -> bool:
     return any(matches(name, pattern) for pattern in patterns)
 
 
-def _note(found: dict, name: str, node: ast.AST, patterns: tuple[str, ...]) -> None:
+def _note(
+    found: dict[int, Use], name: str, node: Any, patterns: tuple[str, ...]
+) -> None:
     if _is_forbidden(name, patterns):
         name = name.removeprefix("?")
         found.setdefault(node.lineno, Use(name, node.lineno))
 
 
-def _imported(node: ast.AST):
+def _imported(node: ast.AST) -> Iterator[tuple[str, str]]:
     if isinstance(node, ast.Import):
         for alias in node.names:
             short = alias.asname or alias.name.partition(".")[0]
@@ -271,135 +357,3 @@ def _is_getattr(node: ast.Call) -> bool:
         and isinstance(node.args[1], ast.Constant)
         and isinstance(node.args[1].value, str)
     )
-
-
-class NotAllowed(Exception):
-    """A forbidden function was called while a test ran."""
-
-
-# harmless by itself: without its siblings there is nothing that it could unpack
-USED_BY_PRINT = {"torch.autograd.forward_ad.unpack_dual"}
-
-
-class Guard:
-    """Stands before the forbidden functions of this process, for when it matters.
-
-    Until :meth:`refuse` they work as ever; from then on they raise :class:`NotAllowed`,
-    under whatever name somebody has kept them. Classes are left alone (others derive from
-    them); their instances can no longer be called, because what they call is refused.
-
-    Args:
-        patterns: what is forbidden.
-    """
-
-    def __init__(self, patterns: Iterable[str]):
-        self.patterns = tuple(patterns)
-        self._refused: list[bool] = []  # of one object, so that all see it change
-        self._roots = {"torch"} | {name.split(".")[0] for name in self.patterns}
-        self._modules = 0  # how many were loaded when it was looked last
-
-    def place(self) -> None:
-        """Stand before what is there by now; again after further imports."""
-        count = len(sys.modules) - self._modules
-        self._modules += count
-        new = itertools.islice(reversed(sys.modules), max(0, count))
-        if count >= 0 and self._roots.isdisjoint(name.split(".")[0] for name in new):
-            return
-        for owner, name, said in _forbidden(self.patterns):
-            for suffix in ("", "_"):  # the second one works in place
-                thing = getattr(owner, name + suffix, None)
-                if _is_open(thing, said + suffix):
-                    guarded = _guarded(thing, said + suffix, self._refused)
-                    setattr(owner, name + suffix, guarded)
-        self._modules = len(sys.modules)
-
-    def refuse(self) -> None:
-        """From now on, forbidden functions raise :class:`NotAllowed`."""
-        self._refused.append(True)
-
-
-def _is_open(thing, said: str) -> bool:
-    """Whether this is a forbidden function before which nobody stands yet."""
-    if not callable(thing) or isinstance(thing, (type, _GuardedOperator)):
-        return False
-    if type(thing).__module__ == "typing" or said in USED_BY_PRINT:
-        return False
-    return not (isinstance(thing, types.FunctionType) and thing.__code__ is _GUARDED)
-
-
-def _forbidden(patterns: list[str]):
-    """Owner, name, and the name to say of every function that patterns forbid."""
-    import torch
-
-    for pattern in patterns:
-        if pattern.startswith("."):
-            for owner in (torch, torch.Tensor, torch.special, torch.nn.functional):
-                yield owner, pattern[1:], pattern
-            continue
-        module, _, name = pattern.rpartition(".")
-        thing = _find(pattern)
-        if isinstance(thing, types.ModuleType):
-            for part in [thing, *_parts(thing)]:
-                for name in dir(part):
-                    if not name.startswith("_"):
-                        yield part, name, f"{part.__name__}.{name}"
-        elif thing is not None:
-            yield _find(module), name, pattern
-
-
-def _find(name: str):
-    try:
-        return importlib.import_module(name)
-    except ImportError:
-        module, _, last = name.rpartition(".")
-        return getattr(_find(module), last, None) if module else None
-
-
-def _parts(module: types.ModuleType):
-    found = vars(module).values()
-    return [
-        m
-        for m in found
-        if isinstance(m, types.ModuleType)
-        and m.__name__.startswith(f"{module.__name__}.")
-    ]
-
-
-def _guarded(function: Callable, said: str, refused: list[bool]) -> Callable:
-    if type(function).__module__ == "torch._ops":
-        return _GuardedOperator(function, said, refused)
-
-    def guarded(*args, **kwargs):
-        if refused:
-            raise _not_allowed(said)
-        return function(*args, **kwargs)
-
-    for name in ("__name__", "__qualname__", "__doc__"):
-        with contextlib.suppress(AttributeError, TypeError):
-            setattr(guarded, name, getattr(function, name))
-    return guarded
-
-
-def _not_allowed(said: str) -> NotAllowed:
-    return NotAllowed(f"{said.lstrip('.')} is not allowed in this exercise")
-
-
-class _GuardedOperator:
-    """An operator of ``torch.ops``, whose overloads PyTorch's own modules look up."""
-
-    def __init__(self, operator: Callable, said: str, refused: list[bool]):
-        self._operator, self._said, self._refused = operator, said, refused
-
-    def __call__(self, *args, **kwargs):
-        if self._refused:
-            raise _not_allowed(self._said)
-        return self._operator(*args, **kwargs)
-
-    def __getattr__(self, name: str):
-        value = getattr(self._operator, name)
-        if type(value).__module__ != "torch._ops":
-            return value
-        return _GuardedOperator(value, f"{self._said}.{name}", self._refused)
-
-
-_GUARDED = _guarded(len, "", []).__code__

@@ -14,14 +14,14 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import nbformat
-from IPython.core.inputtransformer2 import TransformerManager
 from nbclient import NotebookClient
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
 
-from byhand import banned
+from byhand import banned, cells
 
 RUNNING = "BYHAND_VALIDATING"  # set in the kernel: a notebook must not run itself
 ANSI = re.compile(r"\x1b\[[\d;]*m")
@@ -105,7 +105,7 @@ def _read(path: Path) -> NotebookNode:
     return notebook
 
 
-def _entry(cell: NotebookNode) -> dict:
+def _entry(cell: NotebookNode) -> dict[str, Any]:
     return cell.metadata.get("nbgrader") or {}
 
 
@@ -125,10 +125,11 @@ def _look(notebook: NotebookNode, path: Path, report: Report) -> None:
             report.faults.append(f"The cell {name} is missing: was it deleted?")
     for name in sorted({n for n in names if names.count(n) > 1}):
         report.faults.append(f"The cell {name} is there {names.count(name)} times.")
-    known: dict[str, str] = {}
+    written = []
     for place, cell in enumerate(notebook.cells, start=1):
         entry, name = _entry(cell), _entry(cell).get("grade_id")
-        if entry.get("locked") and not entry.get("solution") and _edited(cell):
+        given = bool(entry.get("locked")) and not entry.get("solution")
+        if given and _edited(cell):
             report.faults.append(
                 f"The cell {name} was changed; the grader uses it as it was given."
             )
@@ -136,39 +137,21 @@ def _look(notebook: NotebookNode, path: Path, report: Report) -> None:
             continue
         where = name or f"cell {place}"
         try:
-            tree = ast.parse(TransformerManager().transform_cell(cell.source))
+            report.missing += _unwritten(cells.parse(cell.source))
         except SyntaxError as error:
             words = f"This is not Python: {where}, line {error.lineno}: {error.msg}."
             report.faults.append(words)
-            continue
-        report.missing += _unwritten(tree)
-        given = entry.get("locked") and not entry.get("solution")
-        _note_forbidden(cell.source, where, rules, known, Report() if given else report)
-
-
-def _note_forbidden(
-    source: str, where: str, rules: dict, known: dict[str, str], report: Report
-) -> None:
-    """What a cell uses though it must not; ``known`` goes on from cell to cell."""
-    patterns = list(rules.get("banned", ()))
-    methods = [
-        f".{pattern.rpartition('.')[2]}"
-        for pattern in patterns
-        if pattern.startswith("torch.Tensor.")
-    ]
-    try:
-        texts = banned.parts(source) if patterns else []
-    except ValueError as error:
-        report.forbidden.append(f"a cell that cannot be read: {error} ({where})")
-        return
-    for text in texts:
-        tree = ast.parse(text)
-        uses = banned.uses(tree, patterns, known)
-        for use in uses + banned.tricks(tree, known):
-            report.forbidden.append(f"{use.name} ({where}, line {use.line})")
-        for use in banned.uses(tree, methods, dict(known)):
-            if use.name.startswith("."):
-                report.doubtful.append(f"{use.name} ({where}, line {use.line})")
+        except cells.UNREADABLE:
+            words = f"{where} is nested too deeply for Python: shorten its expressions."
+            report.faults.append(words)
+        else:
+            written.append(banned.Written(where, cell.source, given))
+    if patterns := rules.get("banned"):
+        for found in banned.read_cells(written, patterns, doubt=True):
+            for use in found.forbidden + found.hides:
+                report.forbidden.append(f"{use.name} ({found.label}, line {use.line})")
+            for use in found.doubtful:
+                report.doubtful.append(f"{use.name} ({found.label}, line {use.line})")
 
 
 def _edited(cell: NotebookNode) -> bool:
@@ -207,7 +190,14 @@ def _is_stub(function: ast.FunctionDef) -> bool:
     return False
 
 
-def _run(notebook, path: Path, seconds: float, report: Report, progress, result):
+def _run(
+    notebook: NotebookNode,
+    path: Path,
+    seconds: float,
+    report: Report,
+    progress: Callable[[int, int, str], None],
+    result: Callable[[str, float, str | None], None],
+) -> None:
     """Run it all; what the tests say is noted as they end."""
     code = [n for n, c in enumerate(notebook.cells) if c.cell_type == "code"]
     at = {"cell": "the notebook"}
@@ -218,7 +208,8 @@ def _run(notebook, path: Path, seconds: float, report: Report, progress, result)
             progress(code.index(cell_index) + 1, len(code), at["cell"])
 
     def ends(cell, cell_index, execute_reply):
-        if not _is_test(cell) or not ast.parse(cell.source).body:
+        tree = cells.tree(cell.source)
+        if not _is_test(cell) or (tree is not None and not tree.body):
             return  # a test of which nothing is left here is hidden as a whole
         said = None
         for output in cell.outputs:

@@ -1,10 +1,6 @@
 """The auto-grader: release, collect, grade and return homeworks.
 
 `python -m grader --help` lists what an instructor can do; `grader/README.md` is the
-guide. nbgrader keeps the formats, the gradebook and the formgrader.
+guide, `ARCHITECTURE.md` the map. nbgrader keeps the formats, the gradebook and the
+formgrader. This file stays empty: it is mounted in the sandbox, beside students' code.
 """
-
-import sys
-
-# a grammar that takes a second to load, for a check of addresses that no notebook makes
-sys.modules.setdefault("rfc3987_syntax", None)

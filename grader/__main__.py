@@ -1,20 +1,23 @@
 """The instructor's commands: `grader release | collect | grade | export`."""
 
 import argparse
-import gc
+import io
 import os
 import sys
-import types
 from pathlib import Path
+from types import ModuleType
 
-from grader.engine import Local
+from grader import startup
 from grader.errors import CourseError, SandboxError
+from grader.judge.engine import Engine
+from grader.judge.engines import ENGINES
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run one command; exit status 1 if any submission needs a look, 2 for misuse."""
     options = _parser().parse_args(argv)
-    sys.stdout.reconfigure(errors="backslashreplace")  # for names that are no text
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # for names that are no text
     engine = None
     try:
         engine = _early_engine(options)
@@ -32,30 +35,24 @@ def main(argv: list[str] | None = None) -> int:
     return 2
 
 
-def _commands() -> types.ModuleType:
-    """`grader.commands`, and with it nbgrader, in half the time that it takes otherwise.
-
-    nbgrader imports its extensions of the Jupyter server as well, which no command needs.
-    """
-    for name in ("assignment_list", "course_list", "formgrader", "validate_assignment"):
-        extension = types.ModuleType(f"nbgrader.server_extensions.{name}")
-        extension.load_jupyter_server_extension = None
-        sys.modules.setdefault(extension.__name__, extension)
-    gc.disable()  # there is no garbage in imports that is worth the search
-    try:
+def _commands() -> ModuleType:
+    """`grader.commands`, and with it nbgrader, in half the time that it takes otherwise."""
+    startup.without_address_grammar()
+    startup.without_server_extensions()
+    with startup.no_search_for_garbage():
         from grader import commands
-    finally:
-        gc.freeze()
-        gc.enable()
     return commands
 
 
-def _early_engine(options) -> Local | None:
+def _early_engine(options: argparse.Namespace) -> Engine | None:
     """Where submissions will be judged, if it looks as if there were any to judge.
 
     Its processes import PyTorch while this one reads what was handed in.
     """
-    if options.verb != "grade" or options.scheduler or options.engine == "dask":
+    if options.verb != "grade" or (options.engine, options.scheduler) != (
+        "local",
+        None,
+    ):
         return None
     folder = options.course or Path(os.environ.get("BYHAND_COURSE", "course"))
     pattern = f"{options.homework}*"
@@ -64,7 +61,7 @@ def _early_engine(options) -> Local | None:
     anew = options.source or options.exchange or options.force
     known = any(folder.glob(f"verdicts/{pattern}/*.json"))
     due = not students <= done and (done or not known)  # or only the marks were lost
-    return Local(options.walls) if anew or due else None
+    return ENGINES["local"](options.walls, None) if anew or due else None
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -107,7 +104,7 @@ def _parser() -> argparse.ArgumentParser:
     verb.add_argument("--force", action="store_true", help="grade everything anew")
     verb.add_argument(
         "--engine",
-        choices=["local", "dask"],
+        choices=sorted(ENGINES, reverse=True),
         default="local",
         help="where: on this machine, or on a Dask cluster (--scheduler)",
     )

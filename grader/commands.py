@@ -1,6 +1,8 @@
 """What the instructor's commands do, and what they print."""
 
+import argparse
 import sys
+from collections.abc import Callable
 from contextlib import nullcontext
 
 from rich.console import Console
@@ -14,44 +16,49 @@ from rich.progress import (
 from rich.table import Table
 from sqlalchemy.exc import SQLAlchemyError
 
-from grader.collect import Outcome, collect
-from grader.course import Course
-from grader.engine import Dask, Local
+from grader.course.course import Course
+from grader.course.exchange import collect_exchange
+from grader.course.folder import collect
+from grader.course.release import release
 from grader.errors import CourseError
-from grader.exchange import collect_exchange
-from grader.grade import export, grade, results
-from grader.release import release
+from grader.grade import grade, results
+from grader.judge.engine import Engine
+from grader.judge.engines import ENGINES
+from grader.outcome import Outcome, Status
+from grader.records.exports import export
 
 
-def run(options, engine: Local | None = None) -> int:
+def run(options: argparse.Namespace, engine: Engine | None = None) -> int:
     """Run the command that was parsed; its exit status.
 
     Args:
         engine: one that has been started already, if any.
+
+    Raises:
+        CourseError, SandboxError: with words for the instructor.
     """
     course = Course(options.course)
-    verbs = {"release": _release, "collect": _collect, "export": _export}
     try:
-        return (verbs | {"grade": _grade})[options.verb](course, options, engine)
+        return VERBS[options.verb](course, options, engine)
     except SQLAlchemyError as error:
         raise course.no_gradebook(error) from None
 
 
-def _release(course: Course, options, engine) -> int:
+def _release(course: Course, options: argparse.Namespace, engine: Engine | None) -> int:
     for name in options.homework or course.homeworks():
         print(f"Released {release(course, course.check(name))}")
     return 0
 
 
-def _collect(course: Course, options, engine) -> int:
+def _collect(course: Course, options: argparse.Namespace, engine: Engine | None) -> int:
     homework = course.check(options.homework)
     if bool(options.source) == bool(options.exchange):
         raise CourseError("Say where from: a folder, or --from-exchange FOLDER.")
-    failed = 0
     if options.source:
         outcomes = collect(course, homework, options.source)
     else:
         outcomes = collect_exchange(course, homework, options.exchange)
+    failed = 0
     for outcome in outcomes:
         failed += _show(outcome)
     if failed:
@@ -59,10 +66,10 @@ def _collect(course: Course, options, engine) -> int:
     return 1 if failed else 0
 
 
-def _grade(course: Course, options, engine) -> int:
+def _grade(course: Course, options: argparse.Namespace, engine: Engine | None) -> int:
     homework = course.check(options.homework)
-    if (options.engine == "dask") != bool(options.scheduler):
-        raise CourseError("--engine dask goes with --scheduler tcp://host:port.")
+    if engine is None and (options.engine, options.scheduler) != ("local", None):
+        engine = ENGINES[options.engine](options.walls, options.scheduler)
     anew = options.source or options.exchange
     status = _collect(course, options, engine) if anew else 0
     students = course.students(homework)
@@ -73,10 +80,13 @@ def _grade(course: Course, options, engine) -> int:
     if not options.walls:
         print("NO SANDBOX: students' code can do all that you can.", file=sys.stderr)
     failed = 0
-    if options.scheduler:
-        engine = Dask(options.scheduler, options.walls)
     outcomes = grade(
-        *(course, homework, options.jobs, options.force, options.walls, engine)
+        course,
+        homework,
+        jobs=options.jobs,
+        force=options.force,
+        walls=options.walls,
+        engine=engine,
     )
     screen = Console(stderr=True)
     columns = (TextColumn("grading"), BarColumn(), MofNCompleteColumn())
@@ -89,7 +99,7 @@ def _grade(course: Course, options, engine) -> int:
     total = len(students)
     print(f"\n{total - failed} of {total} graded.")
     _summary(course, homework)
-    print(f"Marks: {export(course)}")
+    _export(course, options, engine)
     print(f"Feedback: {course.folder / 'feedback'}/*/{homework}/{homework}.html")
     if failed:
         print(
@@ -108,17 +118,57 @@ def _summary(course: Course, homework: str) -> None:
     table = Table("test", "points", "passed", "", title=None, box=None)
     for column in table.columns[1:3]:
         column.justify = "right"
-    for name, points, share in found:
-        bar = "█" * round(20 * share) + "░" * (20 - round(20 * share))
-        table.add_row(name, f"{points:g}", f"{share:.0%}", bar)
+    for test in found:
+        full = round(20 * test.share)
+        bar = "█" * full + "░" * (20 - full)
+        table.add_row(test.test, f"{test.points:g}", f"{test.share:.0%}", bar)
     Console().print(table)
 
 
-def _export(course: Course, options, engine) -> int:
-    print(f"Marks: {export(course)}")
+def _export(course: Course, options: argparse.Namespace, engine: Engine | None) -> int:
+    for path in export(course):
+        print(f"Marks: {path}")
     return 0
 
 
+Verb = Callable[[Course, argparse.Namespace, Engine | None], int]
+VERBS: dict[str, Verb] = {
+    "release": _release,
+    "collect": _collect,
+    "grade": _grade,
+    "export": _export,
+}
+
+
 def _show(outcome: Outcome) -> int:
-    print(f"{outcome.student:24} {outcome.words}", flush=True)
+    print(f"{outcome.student:24} {sentence(outcome)}", flush=True)
     return 0 if outcome.ok else 1
+
+
+def sentence(outcome: Outcome) -> str:
+    """An outcome in words."""
+    note = f" ({outcome.note})" if outcome.note else ""
+    marks = ""
+    if outcome.points is not None and outcome.most is not None:
+        marks = f"{outcome.points:g} of {outcome.most:g}"
+    if outcome.by_hand:
+        marks += f"; {outcome.by_hand} parts are marked by hand"
+    if outcome.repaired:
+        marks += f" (put right: {outcome.repaired})"
+    match outcome.status:
+        case Status.COLLECTED:
+            return f"collected{note}"
+        case Status.REPLACED:
+            return f"replaced; the earlier one is kept in {outcome.earlier}{note}"
+        case Status.UNCHANGED:
+            return f"unchanged{note}"
+        case Status.NOT_COLLECTED:
+            return f"NOT COLLECTED: {outcome.reason}"
+        case Status.GRADED:
+            return marks
+        case Status.GRADED_BEFORE:
+            return f"{marks} (graded before)"
+        case Status.NO_FEEDBACK:
+            return f"{marks}, but NO FEEDBACK: {outcome.reason}"
+        case Status.NOT_GRADED:
+            return f"NOT GRADED: {outcome.reason}"

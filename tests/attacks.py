@@ -525,7 +525,7 @@ Html = type("<script>alert(1)</script>", (AssertionError,), {})
 
 WIRE = """
 import json, socket, time
-import grader.wire as wire
+import grader.wire.codec as wire
 honest = wire.send
 def frame(tree, data=b"", sizes=None):
     tree = tree if isinstance(tree, bytes) else json.dumps(tree).encode()
@@ -632,7 +632,7 @@ BROKEN = {
     ),
     "wire-surrogates": (
         "halves of characters, which no file can hold",
-        'error = ["dict", ["type", "\\udc00"], ["words", "\\ud800"], ["lines", ["list", "\\ud8ff"]]]\n'
+        'error = ["dict", ["kind", "\\udc00"], ["words", "\\ud800"], ["lines", ["list", "\\ud8ff"]]]\n'
         'c.sendall(frame(["dict", ["number", n], ["error", error]]))',
     ),
     "wire-descriptors": (
@@ -692,16 +692,16 @@ DOOR = [
         "patched-room",
         "the room's own code is replaced: it says that all is well",
         """
-import grader.room as room
-room._Snapshot.serve = lambda self: None
+import grader.inside.room as room, grader.inside.snapshot as snapshot
+snapshot.Served.serve = lambda self: None
 room.Room.snapshot = lambda self, request: {"signal": 0, "code": 0}
-room.describe = lambda error: None
+room.describe = snapshot.describe = lambda error: None
 """,
     ),
     Attack(
         "unseen-changes",
         "the room does not see that arguments were changed",
-        "import grader.room as room\nroom._bytes = lambda tensor: b''",
+        "import grader.inside.snapshot as room\nroom._bytes = lambda tensor: b''",
         {
             "linear_backward": """
 def linear_backward(dout, X, W):
@@ -714,7 +714,7 @@ def linear_backward(dout, X, W):
         "listening",
         "what the judge sends is read and printed",
         """
-import grader.wire as wire
+import grader.wire.codec as wire
 take = wire.receive
 heard = []
 def receive(*a):

@@ -203,7 +203,7 @@ def test_the_formgrader_runs_no_code_of_a_student(graded):
     """What an instructor sees in the browser, with the rights of their server."""
     from nbconvert.exporters import HTMLExporter
 
-    from grader.course import Course
+    from grader.course.course import Course
 
     course, _, _, _ = graded
     config = Course(course).config

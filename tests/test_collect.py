@@ -12,10 +12,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from grader.collect import collect
-from grader.course import Course
+from grader.commands import sentence
+from grader.course.course import Course
+from grader.course.exchange import collect_exchange
+from grader.course.folder import collect
 from grader.errors import CourseError
-from grader.exchange import collect_exchange
 from tests import project
 
 HW = "hw1_backprop"
@@ -36,7 +37,7 @@ def folder(tmp_path):
 
 
 def outcomes(course, folder):
-    return {o.student: (o.ok, o.words) for o in collect(course, HW, folder)}
+    return {o.student: (o.ok, sentence(o)) for o in collect(course, HW, folder)}
 
 
 def test_forms_that_are_taken(course, folder):
@@ -209,7 +210,7 @@ def test_exchange(course, tmp_path):
     (inbound / f"{ada}+hw2_cnn+2099-01-01 00:00:00 UTC").mkdir()
     (inbound / "stray").touch()
 
-    told = [(o.student, o.ok, o.words) for o in collect_exchange(course, HW, root)]
+    told = [(o.student, o.ok, sentence(o)) for o in collect_exchange(course, HW, root)]
     taken = {student: words for student, ok, words in told if ok}
     assert taken.keys() == {ada, bob, "www-data"}
     assert taken[ada] == taken[bob] == "collected"
@@ -233,7 +234,7 @@ def test_exchange(course, tmp_path):
     submit(bob, bob, "small", 0)
     latest = max(inbound.glob(f"{bob}+{HW}+*"), key=lambda path: path.name)
     shutil.chown(latest / course.SECRET, eve)
-    again = {o.student: o.words for o in collect_exchange(course, HW, root) if o.ok}
+    again = {o.student: sentence(o) for o in collect_exchange(course, HW, root) if o.ok}
     assert again.keys() == taken.keys()
     assert all(words.startswith("unchanged") for words in again.values())
 

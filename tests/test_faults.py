@@ -515,8 +515,9 @@ def test_earlier_results_stay(copy, undisturbed, tmp_path):
     first = path.read_bytes()
     script = """
 import os, sys
-from grader import files, grade
-from grader.course import Course
+from grader import commands, grade
+from grader.course import files
+from grader.course.course import Course
 
 real = files.read
 def read(path, folder=None):
@@ -525,7 +526,7 @@ def read(path, folder=None):
     return real(path, folder)
 files.read = read
 for outcome in grade.grade(Course(), "tiny", force=False):
-    print(outcome.student, outcome.words)
+    print(outcome.student, commands.sentence(outcome))
 """
     result = subprocess.run(
         [sys.executable, "-c", script],

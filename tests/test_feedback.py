@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from grader import page
-from grader.ledger import Mark, Recorded
+from grader.records import page
+from grader.records.ledger import Mark, Recorded
 from tests import project
 from tests.homework import ROOT
 
@@ -183,7 +183,7 @@ def graded() -> tuple[nbformat.NotebookNode, Recorded]:
 
 @pytest.fixture
 def html(tmp_path) -> str:
-    from grader.course import Course
+    from grader.course.course import Course
 
     course = Course(tmp_path / "course")
     pages = page.Pages(course, "hw")

@@ -8,8 +8,9 @@ import pytest
 from nbformat.v4 import new_code_cell, new_output
 from nbgrader.api import Gradebook
 
-from grader.course import Course
-from grader.grade import export, grade
+from grader.course.course import Course
+from grader.grade import grade
+from grader.records.exports import export
 from tests.homework import ROOT
 from tests.test_course_loop import grader
 

@@ -6,8 +6,8 @@ import re
 import nbformat
 import pytest
 
-from grader.course import Course
-from grader.release import release
+from grader.course.course import Course
+from grader.course.release import release
 from tests.homework import ROOT
 
 NAMES = sorted(path.parent.name for path in ROOT.glob("solutions/*/*.ipynb"))

@@ -7,8 +7,10 @@ import nbformat
 import pytest
 from nbgrader.utils import compute_checksum
 
-from grader import repair
-from grader.sheet import Sheet, SheetCell
+from grader.errors import Unreadable
+from grader.notebook.reading import read
+from grader.notebook.repair import repair
+from grader.notebook.sheet import Sheet, SheetCell
 from tests.homework import ROOT
 
 HW = "hw1_backprop"
@@ -49,8 +51,8 @@ def place(content: dict, name: str) -> int:
 
 def put_right(content) -> tuple[nbformat.NotebookNode, list[str]]:
     data = content if isinstance(content, bytes) else json.dumps(content).encode()
-    notebook = repair.read(data)
-    notes = repair.repair(notebook, SHEET)
+    notebook = read(data)
+    notes = repair(notebook, SHEET)
     nbformat.validate(notebook)
     return notebook, notes
 
@@ -271,5 +273,5 @@ def test_of_two_copies_the_one_with_the_work_counts():
     ],
 )
 def test_refused(content, words):
-    with pytest.raises(repair.Unreadable, match=words):
-        repair.read(content)
+    with pytest.raises(Unreadable, match=words):
+        read(content)

@@ -5,10 +5,10 @@ import time
 
 import pytest
 
-from grader import wire
-from grader.proxy import Line
-from grader.sandbox import Sandbox
-from grader.zygote import Kit, Limits
+from grader.judge.proxy import Line
+from grader.judge.sandbox import RoomProcess, Sandbox
+from grader.wire import codec
+from grader.wire.messages import Kit, Limits, Ran, Run, Snapshot, to_plain
 
 CELL = """\
 kept = bytearray(b"x") * {held}_000_000
@@ -28,6 +28,13 @@ def sandbox():
         yield sandbox
 
 
+def run(room: RoomProcess, source: str) -> Ran:
+    """Run a cell in a room."""
+    request = Run("cell", source, seconds=20)
+    codec.send(room.connection, codec.pack(to_plain(request)))
+    return Ran.from_room(codec.receive(room.connection, time.monotonic() + 30))
+
+
 @pytest.mark.parametrize(
     ("held", "more", "killed"),
     [
@@ -44,18 +51,12 @@ def test_what_a_room_and_its_snapshot_hold(sandbox, held, more, killed):
     room = sandbox.room(Limits(memory=400), seed=1)
     ours, theirs = socket.socketpair()
     try:
-        source = CELL.format(held=held, more=more)
-        request = {"do": "run", "label": "cell", "source": source, "state": None}
-        request |= {"defines": False, "plain": True}
-        request["seconds"] = 20
-        wire.send(room.connection, wire.pack(request))
-        wire.receive(room.connection, time.monotonic() + 30)
-        request = {"do": "snapshot", "seconds": 20}
-        wire.send(room.connection, wire.pack(request))
+        run(room, CELL.format(held=held, more=more))
+        codec.send(room.connection, codec.pack(to_plain(Snapshot(seconds=20))))
         socket.send_fds(room.connection, [b"x"], [theirs.fileno()])
         theirs.close()
         Line(ours, 20, time.monotonic() + 30).begin(["more"])["more"]()
-    except (wire.WireError, RuntimeError):
+    except (codec.WireError, RuntimeError):
         assert killed
     finally:
         ours.close()
@@ -75,10 +76,6 @@ raise Odd("it is said all the same")
 def test_an_error_that_calls_itself_false(sandbox):
     room = sandbox.room(Limits(), seed=1)
     try:
-        request = {"do": "run", "label": "cell", "source": FALSE, "state": None}
-        request |= {"defines": False, "plain": True, "seconds": 20}
-        wire.send(room.connection, wire.pack(request))
-        answer = wire.receive(room.connection, time.monotonic() + 30)
-        assert answer["error"]["words"] == "it is said all the same"
+        assert run(room, FALSE).fault.words == "it is said all the same"
     finally:
         room.end()

@@ -14,7 +14,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from grader import wire
+from grader.wire import codec
 
 NUMBERS = st.none() | st.booleans() | st.integers() | st.floats() | st.text()
 VALUES = st.recursive(
@@ -30,10 +30,10 @@ FLOATING = (torch.float64, torch.float32, torch.float16, torch.bfloat16)
 
 
 def there_and_back(value, other=None):
-    message = wire.pack(value, other)
-    size, _ = wire.HEAD.unpack(message[: wire.HEAD.size])
-    tree = message[wire.HEAD.size : wire.HEAD.size + size]
-    return wire.unpack(tree, memoryview(message)[wire.HEAD.size + size :])
+    message = codec.pack(value, other)
+    size, _ = codec.HEAD.unpack(message[: codec.HEAD.size])
+    tree = message[codec.HEAD.size : codec.HEAD.size + size]
+    return codec.unpack(tree, memoryview(message)[codec.HEAD.size + size :])
 
 
 @given(VALUES)
@@ -43,12 +43,12 @@ def test_plain_values(value):
 
 @given(
     st.lists(st.integers(0, 4), max_size=4),
-    st.sampled_from(sorted(wire.DTYPES)),
+    st.sampled_from(sorted(codec.DTYPES)),
     st.randoms(use_true_random=False),
 )
 @settings(deadline=None)
 def test_tensors(shape, dtype, random):
-    value = torch.randn(shape).mul(9).to(wire.DTYPES[dtype])
+    value = torch.randn(shape).mul(9).to(codec.DTYPES[dtype])
     views = [
         value,
         value.flip(0) if shape else value,
@@ -101,8 +101,8 @@ class Lies(torch.Tensor):
 )
 def test_what_is_not_plain_does_not_cross(value):
     with pytest.raises(TypeError, match="cannot be handed over"):
-        wire.pack(value)
-    found = there_and_back([value], lambda thing: wire.Handle(7, "Thing", True))
+        codec.pack(value)
+    found = there_and_back([value], lambda thing: codec.Handle(7, "Thing", True))
     assert "Handle" in repr(found)
 
 
@@ -119,8 +119,8 @@ MALFORMED = [
 
 @pytest.mark.parametrize("tree", MALFORMED, ids=lambda tree: tree[:30] or "empty")
 def test_malformed_trees(tree):
-    with pytest.raises(wire.WireError):
-        wire.unpack(tree.encode(), memoryview(b""))
+    with pytest.raises(codec.WireError):
+        codec.unpack(tree.encode(), memoryview(b""))
 
 
 @pytest.mark.parametrize(
@@ -143,51 +143,51 @@ def test_malformed_trees(tree):
 )
 def test_tensors_that_lie(shape, strides):
     tree = json.dumps(["tensor", "float32", shape, strides]).encode()
-    with pytest.raises(wire.WireError):
-        wire.unpack(tree, memoryview(bytes(8)))
+    with pytest.raises(codec.WireError):
+        codec.unpack(tree, memoryview(bytes(8)))
 
 
 def test_strides_do_not_make_a_small_message_large():
     tree = json.dumps(["tensor", "float32", [2], [10_000_000]]).encode()
-    found = wire.unpack(tree, memoryview(bytes(8)))
+    found = codec.unpack(tree, memoryview(bytes(8)))
     assert found.untyped_storage().nbytes() < 100
 
 
 def test_left_over_bytes_are_an_error():
-    with pytest.raises(wire.WireError, match="more bytes"):
-        wire.unpack(b"1", memoryview(b"12345678"))
+    with pytest.raises(codec.WireError, match="more bytes"):
+        codec.unpack(b"1", memoryview(b"12345678"))
 
 
 @given(st.binary(max_size=200), st.binary(max_size=64))
 def test_noise(tree, data):
-    with contextlib.suppress(wire.WireError):
-        wire.unpack(tree, memoryview(data))
+    with contextlib.suppress(codec.WireError):
+        codec.unpack(tree, memoryview(data))
 
 
 def test_too_large_to_send(monkeypatch):
-    monkeypatch.setattr(wire, "MAX_BYTES", 1000)
-    with pytest.raises(wire.WireError, match="too large"):
-        wire.pack(torch.zeros(1000))
-    monkeypatch.setattr(wire, "MAX_TREE", 1000)
-    with pytest.raises(wire.WireError, match="too large"):
-        wire.pack("x" * 2000)
+    monkeypatch.setattr(codec, "MAX_BYTES", 1000)
+    with pytest.raises(codec.WireError, match="too large"):
+        codec.pack(torch.zeros(1000))
+    monkeypatch.setattr(codec, "MAX_TREE", 1000)
+    with pytest.raises(codec.WireError, match="too large"):
+        codec.pack("x" * 2000)
 
 
 def test_a_large_promise_costs_nothing():
     ours, theirs = socket.socketpair()
-    theirs.sendall(wire.HEAD.pack(4, wire.MAX_BYTES + 1))
-    with pytest.raises(wire.WireError, match="too large"):
-        wire.receive(ours)
+    theirs.sendall(codec.HEAD.pack(4, codec.MAX_BYTES + 1))
+    with pytest.raises(codec.WireError, match="too large"):
+        codec.receive(ours)
     ours, theirs = socket.socketpair()
-    theirs.sendall(wire.HEAD.pack(wire.MAX_TREE, wire.MAX_BYTES))
+    theirs.sendall(codec.HEAD.pack(codec.MAX_TREE, codec.MAX_BYTES))
     theirs.close()
-    with pytest.raises(wire.WireError, match="ended"):
-        wire.receive(ours)
+    with pytest.raises(codec.WireError, match="ended"):
+        codec.receive(ours)
 
 
 def test_a_drip_does_not_outlast_the_deadline():
     ours, theirs = socket.socketpair()
-    message, stop = wire.pack("x" * 1000), threading.Event()
+    message, stop = codec.pack("x" * 1000), threading.Event()
 
     def drip():
         for place in range(len(message)):
@@ -199,7 +199,7 @@ def test_a_drip_does_not_outlast_the_deadline():
     thread.start()
     start = time.monotonic()
     with pytest.raises(TimeoutError):
-        wire.receive(ours, start + 0.5)
+        codec.receive(ours, start + 0.5)
     assert time.monotonic() - start < 5
     stop.set()
     thread.join()

@@ -1,0 +1,130 @@
+"""Read a cell: which names it uses and binds, and whether it does anything else."""
+
+import ast
+import builtins
+import re
+import symtable
+from functools import lru_cache
+
+from IPython.core.inputtransformer2 import TransformerManager
+
+UNREADABLE = (SyntaxError, ValueError, RecursionError, MemoryError)
+BUILT_IN = frozenset(dir(builtins))
+HARMLESS = {"staticmethod", "classmethod", "property", "dataclass"}  # decorators
+
+
+@lru_cache(4096)
+def tree(source: str) -> ast.Module | None:
+    """A cell's syntax tree, not to be changed; None if it is not plain Python."""
+    try:
+        return ast.parse(source)
+    except UNREADABLE:
+        return None
+
+
+@lru_cache(4096)
+def plain_python(source: str) -> str:
+    """A cell without IPython's own syntax."""
+    if tree(source) is not None:
+        return source
+    return TransformerManager().transform_cell(source)
+
+
+def parse(source: str) -> ast.Module:
+    """A cell's syntax tree, whether or not it is plain Python; not to be changed.
+
+    Raises:
+        SyntaxError, ValueError, RecursionError, MemoryError: ``UNREADABLE``; it is no
+            Python, or too much for Python's own parser.
+    """
+    found = tree(source)
+    return ast.parse(plain_python(source)) if found is None else found
+
+
+@lru_cache(4096)
+def names(source: str) -> tuple[frozenset[str], frozenset[str]]:
+    """The names that a cell uses and does not bind itself, and those that it binds.
+
+    Built-in names are left out of the first; the second are by assignment, def, class,
+    import, for, …
+    """
+    try:
+        table = symtable.symtable(plain_python(source), "cell", "exec")
+    except UNREADABLE:
+        return frozenset(), frozenset()
+    bound = {
+        s.get_name() for s in table.get_symbols() if s.is_assigned() or s.is_imported()
+    }
+    used: set[str] = set()
+    waiting = [table]
+    while waiting:
+        scope = waiting.pop()
+        waiting += scope.get_children()
+        used |= {s.get_name() for s in scope.get_symbols() if _is_global(s, scope)}
+    return frozenset(used - bound - BUILT_IN), frozenset(bound)
+
+
+def _is_global(symbol: symtable.Symbol, scope: symtable.SymbolTable) -> bool:
+    top = scope.get_type() == "module"
+    return symbol.is_referenced() and (top or symbol.is_global())
+
+
+@lru_cache(4096)
+def only_defines(source: str) -> bool:
+    """Whether all that a cell does is to give names to functions, classes, constants."""
+    try:
+        found = tree(source)
+        return found is not None and _all_definitions(found.body)
+    except RecursionError:
+        return False
+
+
+@lru_cache(4096)
+def defined(source: str) -> frozenset[str]:
+    """The functions and classes that a cell defines at its top level."""
+    try:
+        body = ast.parse(source).body
+    except UNREADABLE:
+        return frozenset(re.findall(r"^(?:def|class)\s+(\w+)", source, re.M))
+    kinds = (ast.FunctionDef, ast.ClassDef, ast.AsyncFunctionDef)
+    return frozenset(node.name for node in body if isinstance(node, kinds))
+
+
+def _all_definitions(body: list[ast.stmt]) -> bool:
+    return all(_is_definition(node) for node in body)
+
+
+def _is_definition(node: ast.stmt) -> bool:
+    if isinstance(node, (ast.Import, ast.ImportFrom, ast.Pass)):
+        return True
+    if isinstance(node, ast.Expr):
+        return isinstance(node.value, ast.Constant)
+    if isinstance(node, ast.Assign):
+        names = all(isinstance(target, ast.Name) for target in node.targets)
+        return names and _is_still(node.value)
+    if isinstance(node, ast.AnnAssign):
+        name, value = isinstance(node.target, ast.Name), node.value
+        return name and (value is None or _is_still(value))
+    if isinstance(node, ast.FunctionDef):
+        defaults = [*node.args.defaults, *filter(None, node.args.kw_defaults)]
+        return _is_plain(node) and all(map(_is_still, defaults))
+    if isinstance(node, ast.ClassDef):
+        bases = [*node.bases, *(keyword.value for keyword in node.keywords)]
+        return (
+            _is_plain(node)
+            and all(map(_is_still, bases))
+            and _all_definitions(node.body)
+        )
+    return False
+
+
+def _is_plain(node: ast.FunctionDef | ast.ClassDef) -> bool:
+    marks = node.decorator_list
+    return all(isinstance(mark, ast.Name) and mark.id in HARMLESS for mark in marks)
+
+
+def _is_still(value: ast.expr) -> bool:
+    """Whether to evaluate an expression calls nothing."""
+    kinds = (ast.Constant, ast.Name, ast.Attribute, ast.Tuple, ast.UnaryOp, ast.BinOp)
+    parts = (ast.expr_context, ast.operator, ast.unaryop)
+    return all(isinstance(node, kinds + parts) for node in ast.walk(value))

@@ -1,0 +1,224 @@
+"""Start the zygote inside bubblewrap, and rooms from it."""
+
+import contextlib
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+from byhand.mnist import SOUND, mnist_folder
+from grader.errors import NoAnswer, SandboxError
+from grader.wire.messages import MOUNTED, Ended, Kit, Limits, StartRoom
+
+ROOT = Path(__file__).resolve().parents[2]
+SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/etc/ld.so.cache")
+READ = (
+    *("/etc/fonts", "/etc/localtime", "/etc/alternatives"),
+    "/sys/kernel/mm/transparent_hugepage",  # glibc looks there before it uses them
+)
+VARIABLES = ("LANG", "LC_ALL", "TZ", "BYHAND_OFFLINE")
+
+
+class RoomProcess:
+    """A running room: ``connection`` to it, and its lifeline."""
+
+    def __init__(self, connection: socket.socket, lifeline: socket.socket):
+        self.connection, self.lifeline = connection, lifeline
+
+    def end(self) -> Ended:
+        """End the room with all of its processes, and say how it was.
+
+        Raises:
+            SandboxError: the room could not be set up.
+            NoAnswer: its keeper says nothing, which is no fault of the student's.
+        """
+        self.connection.close()
+        self.lifeline.settimeout(30)
+        try:
+            self.lifeline.shutdown(socket.SHUT_WR)
+            ended = Ended.from_json(self.lifeline.recv(4096))
+        except (OSError, ValueError):
+            raise NoAnswer("the sandbox did not answer") from None
+        finally:
+            self.lifeline.close()
+        if ended.error:
+            raise SandboxError(f"{_ADVICE} ({ended.error})")
+        return ended
+
+
+class Rooms:
+    """A way to a running zygote; several processes may share it.
+
+    Args:
+        control: the socket on which the zygote takes requests.
+        walls: whether it stands in a sandbox.
+    """
+
+    def __init__(self, control: socket.socket, walls: bool = True):
+        self.control, self.walls = control, walls
+
+    def room(self, limits: Limits, seed: int) -> RoomProcess:
+        """Fork a new room.
+
+        Raises:
+            SandboxError: the zygote has ended.
+        """
+        ours, theirs = socket.socketpair()
+        lifeline, kept = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs, kept:
+            try:
+                socket.send_fds(
+                    self.control,
+                    [StartRoom(limits, seed).to_json()],
+                    [theirs.fileno(), kept.fileno()],
+                )
+            except OSError as error:
+                raise SandboxError(f"The sandbox has ended ({error}).") from None
+        return RoomProcess(ours, lifeline)
+
+
+class Sandbox(Rooms):
+    """A zygote in bubblewrap; use as a context manager.
+
+    Args:
+        walls: whether there is a sandbox at all. Without, a student's code runs with
+            the rights of whoever grades.
+
+    Raises:
+        SandboxError: bubblewrap is missing, or the system forbids it.
+    """
+
+    def __init__(self, walls: bool = True):
+        control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        super().__init__(control, walls)
+        fd = theirs.fileno()
+        python = [sys.executable, "-m", "grader.inside.zygote", str(fd)]
+        command = [*_bubblewrap(), *python, "apart"] if walls else [*python, "together"]
+        self.process = subprocess.Popen(
+            command,
+            pass_fds=[fd],
+            cwd=ROOT,
+            env=_environment(walls),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+        )
+        theirs.close()
+
+    def furnish(self, kit: Kit) -> None:
+        """Say what the rooms are to find at hand."""
+        with contextlib.suppress(OSError):
+            self.control.send(kit.to_json())
+
+    def wait(self) -> None:
+        """Wait until rooms can be had.
+
+        Raises:
+            SandboxError: the system forbids it.
+        """
+        if self.control.recv(16) != b"ready":
+            words = self.process.communicate()[1].decode(errors="replace").strip()
+            raise SandboxError(f"{_ADVICE}\n{words[-1000:]}")
+
+    def close(self) -> None:
+        self.control.close()
+        self.process.kill()
+        self.process.wait()
+        self.process.stderr.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+
+_ADVICE = """\
+The sandbox for students' code could not be set up, so nothing is graded.
+It needs bubblewrap (Debian, Ubuntu: apt-get install bubblewrap) and user namespaces
+(where they are forbidden: sysctl kernel.unprivileged_userns_clone=1, or on Ubuntu
+kernel.apparmor_restrict_unprivileged_userns=0; in Docker: --security-opt
+seccomp=unconfined). Or grade where they are allowed. --no-sandbox grades without: then
+whoever wrote a submission can do all that you can."""
+
+
+def _bubblewrap() -> list[str]:
+    program = shutil.which("bwrap")
+    if not program:
+        raise SandboxError(_ADVICE)
+    command = [program, "--die-with-parent", "--new-session"]
+    if os.getuid() == 0:
+        command += ["--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts"]
+        command += ["--cap-drop", "ALL"]
+        for capability in ("SETUID", "SETGID", "SYS_ADMIN"):
+            command += ["--cap-add", f"CAP_{capability}"]
+    else:
+        command += ["--unshare-all"]
+    for path in (*SYSTEM, *READ):
+        if os.path.islink(path):
+            command += ["--symlink", os.readlink(path), path]
+        elif os.path.exists(path):
+            command += ["--ro-bind", path, path]
+    python = {Path(p).resolve() for p in (sys.prefix, sys.base_prefix)}
+    bound = {p for p in python if not p.is_relative_to("/usr")}
+    bound |= {*(ROOT / part for part in MOUNTED), *_data()}
+    command += ["--tmpfs", "/tmp"]
+    for path in _font_lists():
+        command += ["--ro-bind-try", str(path), f"/tmp/{path.name}"]
+    parents = {parent for path in bound for parent in path.parents}
+    for path in sorted(parents - {Path("/"), Path("/usr"), Path("/tmp")}):
+        command += ["--perms", "0755", "--dir", str(path)]
+    inside = {path for path in bound if path.is_relative_to(ROOT)}
+    for path in sorted(bound - inside):
+        command += ["--ro-bind", str(path), str(path)]
+    command += ["--tmpfs", str(ROOT)]  # should it lie in a folder bound above
+    between = {parent for path in inside for parent in path.parents}
+    for path in sorted(p for p in between if p.is_relative_to(ROOT) and p != ROOT):
+        command += ["--perms", "0755", "--dir", str(path)]
+    for path in sorted(inside):
+        command += ["--ro-bind", str(path), str(path)]
+    command += ["--proc", "/proc", "--dev", "/dev"]
+    command += ["--remount-ro", str(ROOT), "--remount-ro", "/dev", "--remount-ro", "/"]
+    command += ["--hostname", "room", "--chdir", str(ROOT), "--"]
+    return command
+
+
+def _font_lists() -> list[Path]:
+    """Matplotlib's list of the fonts there are, if it has one; to make it takes long."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser()
+    folder = Path(os.environ.get("MPLCONFIGDIR", cache / "matplotlib"))
+    return sorted(folder.glob("fontlist-*.json"))
+
+
+def _data() -> list[Path]:
+    """Where the data sets lie."""
+    folder = mnist_folder()
+    return [folder.resolve()] if folder else []
+
+
+def data_environment() -> dict[str, str]:
+    """For a process to find the data sets where this one does, without a search."""
+    for folder in _data():
+        return {"BYHAND_DATA": str(folder), SOUND: str(folder)}
+    return {"BYHAND_OFFLINE": "1", SOUND: ""}
+
+
+def _environment(walls: bool) -> dict[str, str]:
+    """Nothing of the grader's own environment goes in, but for a few names."""
+    env = {name: os.environ[name] for name in VARIABLES if name in os.environ}
+    env |= {
+        "PATH": "/usr/bin:/bin",
+        "HOME": "/tmp",
+        "OMP_NUM_THREADS": "1",
+        "MKL_NUM_THREADS": "1",
+        "MPLBACKEND": "agg",
+        "MPLCONFIGDIR": "/tmp",
+        "IPYTHONDIR": "/tmp/ipython",
+        "PYTHONHASHSEED": "0",
+        "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",  # in pages of 2 MB from the start
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONPATH": str(ROOT),
+    }
+    return env | data_environment()

@@ -1,0 +1,171 @@
+"""A submission's room while it is judged: started, held to its time, started again."""
+
+import contextlib
+import hashlib
+import socket
+import time
+from typing import Any
+
+from byhand.cells import only_defines, tree
+from grader.errors import Lost
+from grader.judge.proxy import Line
+from grader.judge.sandbox import RoomProcess, Rooms
+from grader.notebook.outputs import MAX_CHARACTERS, bounded
+from grader.notebook.sheet import Sheet
+from grader.wire import codec
+from grader.wire.messages import End, Ended, Fault, Ran, Run, Snapshot, to_plain
+
+MAX_RESTARTS = 3  # after a cell has ended the student's process
+MAX_NOTES = 20
+
+
+class Session:
+    """The room of one submission, started again when a cell has ended it.
+
+    Args:
+        sheet, student: what is judged, and whose.
+        rooms: where rooms can be had.
+    """
+
+    def __init__(self, sheet: Sheet, student: str, rooms: Rooms):
+        self.limits, self.rooms = sheet.limits, rooms
+        self.seed = seed_of(f"{sheet.homework}/{student}")
+        self.deadline = time.monotonic() + self.limits.total
+        self.process: RoomProcess | None = None
+        self.line: Line | None = None  # to the latest snapshot
+        self.done: list[Run] = []  # to be run again after a restart
+        self.restarts = 0
+        self.notes: list[str] = []
+        self.room_seconds = 0.0
+        self.left = MAX_CHARACTERS
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._leave()
+        self._end()
+
+    def run(
+        self, label: str, source: str, state: int | None = None
+    ) -> tuple[list[dict[str, Any]], Fault | None]:
+        """Run a cell of the student's; its outputs, and its error or None.
+
+        Args:
+            state: the number under which the room is to remember which names there were
+                before; None: it may forget what it has remembered.
+        """
+        defines, plain = only_defines(source), tree(source) is not None
+        request = Run(label, source, self.limits.cell, state, defines, plain)
+        try:
+            ran = self._run(request)
+            self.done.append(request)
+        except Lost as lost:
+            self._note(f"{label}: {lost}")
+            return [], Fault("", str(lost))
+        found, self.left = bounded(ran.outputs, self.left)
+        return found, ran.fault
+
+    def snapshot(self) -> Line:
+        """A line to a new snapshot of the room; the one before, if any, ends.
+
+        Raises:
+            Lost: there is no room to be had.
+        """
+        self._let_go()
+        connection = self._start().connection
+        ours, theirs = socket.socketpair()
+        request = Snapshot(self.limits.cell)
+        with theirs:
+            try:
+                codec.send(connection, codec.pack(to_plain(request)))
+                socket.send_fds(connection, [b"x"], [theirs.fileno()])
+            except (codec.WireError, OSError) as error:
+                ours.close()
+                raise self._lost(str(error)) from None
+        self.line = Line(ours, self.limits.cell, self.deadline)
+        return self.line
+
+    def _let_go(self) -> None:
+        if self.line:
+            self.line.connection.close()  # which ends the snapshot
+            self.line = None
+
+    def _run(self, request: Run) -> Ran:
+        return self._ask(self._start().connection, request)
+
+    def _ask(self, connection: socket.socket, request: Run) -> Ran:
+        seconds = request.seconds + 5
+        deadline = min(time.monotonic() + seconds, self.deadline)
+        try:
+            connection.settimeout(seconds)
+            codec.send(connection, codec.pack(to_plain(request)))
+            return Ran.from_room(codec.receive(connection, deadline))
+        except TimeoutError:
+            over = time.monotonic() >= self.deadline
+            raise self._lost("the whole took too long" if over else "time") from None
+        except (codec.WireError, ValueError) as error:
+            raise self._lost(str(error)) from None
+
+    def _start(self) -> RoomProcess:
+        """See that there is a room, in which the cells so far have run."""
+        while not self.process:
+            if time.monotonic() >= self.deadline:
+                total = f"{self.limits.total:g}"
+                raise Lost(
+                    f"The {total} s for the whole notebook were over before this."
+                )
+            if self.restarts > MAX_RESTARTS:
+                raise Lost("This was not run: the notebook's process ended too often.")
+            self.restarts += 1
+            self.process = self.rooms.room(self.limits, self.seed)
+            for request in self.done:
+                try:
+                    self._run(request)
+                except Lost as lost:  # it has ended this room, too: without it, then
+                    self.done.remove(request)
+                    self._note(f"{request.label}, when it was run again: {lost}")
+                    break
+        return self.process
+
+    def _lost(self, why: str) -> Lost:
+        ended = self._end()
+        words = {
+            "memory": f"more than {self.limits.memory:,} MB of memory were used",
+            "time": f"more than {self.limits.total:g} s were used in all",
+        }.get(ended.why)
+        if not words and why == "time":
+            words = f"it took more than {self.limits.cell:g} s and could not be stopped"
+        # let go of, but not by then to be killed: it was ending by itself
+        by_itself = ended.why == "" or (ended.why == "let go" and ended.exit != -9)
+        if not words and by_itself:
+            code = ended.exit
+            words = f"signal {-code}" if code < 0 else f"exit code {code}"
+        return Lost(f"The notebook's process ended here: {words or why}.")
+
+    def _leave(self) -> None:
+        """Have the room end by itself, so that the system counts all that it has used."""
+        if self.process:
+            self._let_go()
+            with contextlib.suppress(codec.WireError, OSError):
+                codec.send(self.process.connection, codec.pack(to_plain(End())))
+                self.process.connection.settimeout(1)
+                self.process.connection.recv(1)
+
+    def _end(self) -> Ended:
+        self._let_go()
+        if not self.process:
+            return Ended()
+        ended = self.process.end()
+        self.process = None
+        self.room_seconds += ended.cpu
+        return ended
+
+    def _note(self, words: str) -> None:
+        if len(self.notes) < MAX_NOTES:
+            self.notes.append(words)
+
+
+def seed_of(text: str) -> int:
+    """A seed for a text, below 2³²."""
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big")

@@ -1,0 +1,147 @@
+"""A homework's sheet, from where it is kept: nbgrader's gradebook and the source notebook.
+
+Tests, points and order come from the gradebook, where the release put them, never from
+a submission; forbidden calls and limits from the metadata of the source notebook::
+
+    "byhand": {"banned": ["torch.nn", ".backward"], "limits": {"cell": 30}}
+
+The environment variable BYHAND_LIMITS, in JSON too, overrides limits for a trial.
+"""
+
+import hashlib
+import json
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from nbgrader.api import MissingEntry
+
+from grader.course import files
+from grader.course.course import ROOT, Course
+from grader.course.release import register
+from grader.errors import CourseError, NotReleased
+from grader.notebook.sheet import Kind, Sheet, SheetCell
+from grader.wire.messages import Limits
+
+LIMITS = "BYHAND_LIMITS"
+RULES = ("banned", "limits")
+NOTED = ("name", "cells")  # by the release, for `byhand validate`
+PATTERN = re.compile(r"\.?[^\W\d]\w*(\.[^\W\d]\w*)*")
+
+
+def current_sheet(course: Course, homework: str) -> Sheet:
+    """The homework's sheet; its tests are noted in the gradebook if they are new.
+
+    Raises:
+        CourseError: the gradebook cannot be used, or the homework's rules make no sense.
+    """
+    course.gradebook().close()  # or it is said why it cannot be used
+    mark = course.folder / "verdicts" / homework / "registered"
+    gradebook = course.nbgrader.db_url.encode()
+    now = hashlib.sha256(_source(homework).read_bytes() + gradebook).hexdigest()
+    before = mark.read_text() if mark.exists() else ""
+    try:
+        if before == now:
+            return load_sheet(course, homework)
+    except NotReleased:
+        pass  # it is empty, or another than before
+    register(course, homework)
+    files.write(mark, now)
+    return load_sheet(course, homework)
+
+
+def load_sheet(course: Course, homework: str) -> Sheet:
+    """The sheet of a homework that has been released (or registered).
+
+    Raises:
+        NotReleased: it has not.
+        CourseError: the homework's rules make no sense; the message says which.
+    """
+    with course.gradebook() as gradebook:
+        try:
+            notebook = gradebook.find_notebook(homework, homework)
+        except MissingEntry:
+            raise NotReleased(
+                f"{homework} is not in the gradebook yet: release it first."
+            ) from None
+        graded = {cell.name: cell.max_score for cell in notebook.grade_cells}
+        solved = {cell.name for cell in notebook.solution_cells}
+        tasks = {cell.name: cell.max_score for cell in notebook.task_cells}
+        cells = []
+        for cell in notebook.source_cells:
+            kind: Kind = "given"
+            if cell.name in graded:
+                kind = "manual" if cell.name in solved else "test"
+            elif cell.name in tasks:
+                kind = "task"
+            elif cell.name in solved:
+                kind = "solution"
+            points = graded.get(cell.name, tasks.get(cell.name))
+            cells.append(
+                SheetCell(
+                    name=cell.name,
+                    kind=kind,
+                    cell_type=str(cell.cell_type),
+                    source=cell.source,
+                    checksum=cell.checksum,
+                    locked=bool(cell.locked),
+                    points=points,
+                )
+            )
+    banned, limits, order = _rules(_source(homework))
+    cells.sort(key=lambda cell: order.get(cell.name, len(order)))
+    return Sheet(homework, tuple(cells), banned, limits)
+
+
+def _source(homework: str) -> Path:
+    return ROOT / "solutions" / homework / f"{homework}.ipynb"
+
+
+def _rules(path: Path) -> tuple[tuple[str, ...], Limits, dict[str, int]]:
+    """What the source notebook forbids, its limits, and the places of its cells."""
+    rules: dict[str, Any] = {}
+    order: dict[str, int] = {}
+    if path.exists():
+        notebook = nbformat.read(path, 4)
+        names = [c.metadata.get("nbgrader", {}).get("grade_id") for c in notebook.cells]
+        order = {name: place for place, name in enumerate(names) if name}
+        rules = notebook.metadata.get("byhand", {})
+    where = f"{path.relative_to(ROOT)}, metadata, byhand"
+    if not isinstance(rules, dict) or set(rules) - {*RULES, *NOTED}:
+        known = " and ".join(RULES)
+        said = ", ".join(sorted(set(rules) - {*RULES, *NOTED})) or type(rules).__name__
+        raise CourseError(f"{where}: there are {known}, not {said}.")
+    banned = rules.get("banned", [])
+    if not isinstance(banned, list) or not all(
+        isinstance(name, str) and PATTERN.fullmatch(name) for name in banned
+    ):
+        raise CourseError(
+            f'{where}.banned: a list of names such as "torch.nn" or ".backward", not '
+            f"{banned!r}."
+        )
+    limits = _limits(rules.get("limits", {}), f"{where}.limits")
+    return tuple(banned), _tried(limits), order
+
+
+def _limits(values: object, where: str) -> Limits:
+    try:
+        return Limits.parse(values)
+    except ValueError as error:
+        raise CourseError(f"{where}: {error}.") from None
+
+
+def _tried(limits: Limits) -> Limits:
+    """The same with what the environment says for a trial."""
+    text = os.environ.get(LIMITS)
+    if not text:
+        return limits
+    try:
+        values = json.loads(text)
+    except ValueError as error:
+        raise CourseError(
+            f'{LIMITS} is JSON such as {{"cell": 60}}; {text!r} is not ({error}).'
+        ) from None
+    _limits(values, LIMITS)
+    return Limits.parse(vars(limits) | values)
