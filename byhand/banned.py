@@ -170,20 +170,20 @@ def uses(
             _note(found, full, node, patterns)
     for node in nodes:
         if isinstance(node, ast.Attribute):
-            full = _full_name(node, known)
-            _note(found, full or f"?.{node.attr}", node, patterns)
+            name = _full_name(node, known) or f"?.{node.attr}"
+            _note(found, name, node, patterns)
         elif isinstance(node, ast.Name) and node.id in known:
             _note(found, known[node.id], node, patterns)
         elif isinstance(node, ast.keyword) and node.arg:
             _note(found, f"?.{node.arg}", node.value, patterns)
-        elif isinstance(node, ast.Call) and _is_getattr(node):
+        elif isinstance(node, ast.Call) and (attribute := _got(node)):
             base = _full_name(node.args[0], known) or "?"
-            _note(found, f"{base}.{node.args[1].value}", node, patterns)
+            _note(found, f"{base}.{attribute}", node, patterns)
         elif isinstance(node, ast.Assign) and isinstance(node.value, ast.Attribute):
-            full = _full_name(node.value, known)
+            value = _full_name(node.value, known)
             for target in node.targets:
-                if full and isinstance(target, ast.Name):
-                    known[target.id] = full
+                if value and isinstance(target, ast.Name):
+                    known[target.id] = value
     return sorted(found.values(), key=lambda use: use.line)
 
 
@@ -273,7 +273,7 @@ def tricks(source: ast.Module, known: dict[str, str]) -> list[Use]:
         if isinstance(node, ast.Attribute):
             with_dot.add(node.value)
         if isinstance(node, ast.Call) and (magic := _magic(node)):
-            shell = node.func.value.func
+            shell = node.func.value.func  # type: ignore[attr-defined] # _magic saw it
             magics[shell] = magic if magic == "!" else f"%{magic}"
             if _is_harmless(node, magic):
                 harmless.add(shell)
@@ -291,7 +291,7 @@ def tricks(source: ast.Module, known: dict[str, str]) -> list[Use]:
                 note(node, full or f".{node.attr}")
         elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
             on_self = node.args and getattr(node.args[0], "id", "") == "self"
-            named = node.func.id not in ("getattr", "setattr") or _is_getattr(node)
+            named = node.func.id not in ("getattr", "setattr") or _got(node)
             if not named and not on_self:
                 note(node, f"{node.func.id} with a name that is computed")
     return sorted(found.values(), key=lambda use: use.line)
@@ -349,11 +349,14 @@ def _full_name(node: ast.AST, known: dict[str, str]) -> str | None:
     return None
 
 
-def _is_getattr(node: ast.Call) -> bool:
-    return (
+def _got(node: ast.Call) -> str:
+    """The name in a call of getattr, if it can be read; else ""."""
+    if (
         isinstance(node.func, ast.Name)
         and node.func.id == "getattr"
         and len(node.args) > 1
         and isinstance(node.args[1], ast.Constant)
         and isinstance(node.args[1].value, str)
-    )
+    ):
+        return node.args[1].value
+    return ""

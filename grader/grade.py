@@ -22,7 +22,7 @@ from grader.notebook.repair import repair
 from grader.notebook.verdict import Verdict
 from grader.outcome import NO_WALLS, NOT_RUN, Outcome, Status
 from grader.records.feedback import explain, with_outputs
-from grader.records.ledger import Ledger, Result
+from grader.records.ledger import ClassResult, Ledger
 from grader.records.page import Pages
 from grader.records.sheets import current_sheet, load_sheet
 
@@ -55,7 +55,7 @@ def grade(
         yield from run.outcomes(jobs or processors(), force)
 
 
-def results(course: Course, homework: str) -> list[Result]:
+def results(course: Course, homework: str) -> list[ClassResult]:
     """How the class did, test by test."""
     with Ledger(course, load_sheet(course, homework)) as ledger:
         return ledger.results()

@@ -26,7 +26,7 @@ def read(path: Path | str, folder: int | None = None) -> tuple[bytes, os.stat_re
     if folder is None:
         return _read(str(path), None)
     *parents, name = Path(path).parts
-    opened = []
+    opened: list[int] = []
     try:
         for part in parents:
             opened.append(open_folder(part, opened[-1] if opened else folder))

@@ -43,7 +43,7 @@ class Guard:
             return
         for owner, name, said in _forbidden(self.patterns):
             for suffix in ("", "_"):  # the second one works in place
-                thing = getattr(owner, name + suffix, None)
+                thing: Any = getattr(owner, name + suffix, None)
                 if _is_open(thing, said + suffix):
                     guarded = _guarded(thing, said + suffix, self._refused)
                     setattr(owner, name + suffix, guarded)
@@ -54,7 +54,7 @@ class Guard:
         self._refused.append(True)
 
 
-def _is_open(thing: object, said: str) -> bool:
+def _is_open(thing: Any, said: str) -> bool:
     """Whether this is a forbidden function before which nobody stands yet."""
     if not callable(thing) or isinstance(thing, (type, _GuardedOperator)):
         return False

@@ -76,10 +76,10 @@ def _watch(child: int, lifeline: socket.socket, limits: Limits) -> Why:
     own = _resident(child, page)
     allowed = limits.memory * 1_000_000
     while time.monotonic() < over:
-        ready, _, _ = select.select([ended, lifeline], [], [], LOOK)
+        ready, _, _ = select.select([ended, lifeline.fileno()], [], [], LOOK)
         if ended in ready:
             return ""
-        if lifeline in ready:
+        if lifeline.fileno() in ready:
             return "let go"
         family = _family(child)
         most = sum(max(0, _resident(pid, page) - own) for pid in family)

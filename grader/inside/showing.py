@@ -51,7 +51,9 @@ class Publisher(DisplayPublisher):
         super().__init__()
         self.outputs = outputs
 
-    def publish(self, data, metadata=None, **_):
+    def publish(  # type: ignore[override] # by name, as IPython calls it
+        self, data, metadata=None, **_
+    ):
         _add(self.outputs, "display_data", data)
 
     def clear_output(self, wait=False):

@@ -18,6 +18,7 @@ import signal
 import socket
 import sys
 from pathlib import Path
+from typing import Any
 
 from grader.inside.guard import Guard
 from grader.inside.keeper import keep
@@ -77,7 +78,7 @@ def warm_up() -> None:
     torch.set_num_threads(1)
     weight = torch.zeros(2, requires_grad=True)
     weight.sum().backward()
-    shell = InteractiveShell.instance(
+    shell: Any = InteractiveShell.instance(
         config=Config({"HistoryManager": {"enabled": False}}),
         colors="nocolor",
         cache_size=0,

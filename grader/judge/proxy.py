@@ -137,9 +137,9 @@ class Proxy:
         raise TypeError(f"a {self._handle.kind} was returned where a value is needed")
 
     __bool__ = __lt__ = __le__ = __gt__ = __ge__ = _no_value
-    __eq__ = __ne__ = _no_value  # type: ignore[assignment]
+    __eq__ = __ne__ = _no_value
     __float__ = __int__ = __index__ = __len__ = __contains__ = _no_value
-    __hash__ = object.__hash__  # type: ignore[assignment]
+    __hash__ = object.__hash__
 
 
 class Callable(Proxy):

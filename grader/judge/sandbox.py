@@ -126,7 +126,8 @@ class Sandbox(Rooms):
         self.control.close()
         self.process.kill()
         self.process.wait()
-        self.process.stderr.close()
+        if self.process.stderr:
+            self.process.stderr.close()
 
     def __enter__(self):
         return self
@@ -156,11 +157,11 @@ def _bubblewrap() -> list[str]:
             command += ["--cap-add", f"CAP_{capability}"]
     else:
         command += ["--unshare-all"]
-    for path in (*SYSTEM, *READ):
-        if os.path.islink(path):
-            command += ["--symlink", os.readlink(path), path]
-        elif os.path.exists(path):
-            command += ["--ro-bind", path, path]
+    for name in (*SYSTEM, *READ):
+        if os.path.islink(name):
+            command += ["--symlink", os.readlink(name), name]
+        elif os.path.exists(name):
+            command += ["--ro-bind", name, name]
     python = {Path(p).resolve() for p in (sys.prefix, sys.base_prefix)}
     bound = {p for p in python if not p.is_relative_to("/usr")}
     bound |= {*(ROOT / part for part in MOUNTED), *_data()}

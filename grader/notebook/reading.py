@@ -60,9 +60,9 @@ def read(data: bytes, outputs: bool = False) -> NotebookNode:
         raise Unreadable(f"its cells have {size:,} characters")
     if outputs:
         kept = shown(_saved(c.get("outputs")) for c in cells)
-        for cell, found in zip(notebook.cells, kept, strict=True):
+        for cell, some in zip(notebook.cells, kept, strict=True):
             if cell.cell_type == "code":
-                cell.outputs = from_dict(found)
+                cell.outputs = from_dict(some)
     return notebook
 
 
@@ -86,9 +86,9 @@ def _saved(outputs: object) -> list[dict[str, Any]]:
         whole = "".join(part for part in parts if isinstance(part, str))
         return whole.encode("utf-8", "replace").decode()
 
-    found = []
-    outputs = outputs if isinstance(outputs, list) else []
-    for output in (o for o in outputs if isinstance(o, dict)):
+    found: list[dict[str, Any]] = []
+    saved = outputs if isinstance(outputs, list) else []
+    for output in (o for o in saved if isinstance(o, dict)):
         if isinstance(output.get("data"), dict):
             found.append({"data": {k: text(v) for k, v in output["data"].items()}})
         elif output.get("output_type") == "error":

@@ -59,7 +59,7 @@ class Before(NamedTuple):
     comments: dict[str, Any]
 
 
-class Result(NamedTuple):
+class ClassResult(NamedTuple):
     """How the class did in a test: its points, and the share of them that they have."""
 
     test: str
@@ -107,7 +107,7 @@ class Ledger:
         )
         return {student: (points, most) for student, points in rows}
 
-    def results(self) -> list[Result]:
+    def results(self) -> list[ClassResult]:
         """How the class did, test by test."""
         rows = self.db.execute(
             select(GRADE.c.cell_id, func.avg(func.coalesce(GRADE.c.auto_score, 0.0)))
@@ -120,7 +120,7 @@ class Ledger:
         for test in self.sheet.tests:
             most = test.points or 0.0
             share = mean.get(test.name, 0.0) / most if most else 0.0
-            found.append(Result(test.name, most, share))
+            found.append(ClassResult(test.name, most, share))
         return found
 
     def record(
@@ -187,16 +187,16 @@ class Ledger:
         ).first()
         if row is None:
             return None
-        grades, comments = (
-            {
-                mark.cell_id: mark
-                for mark in self.db.execute(
-                    select(table).where(table.c.notebook_id == row[1])
-                )
-            }
-            for table in (GRADE, COMMENT)
+        submission, place, extension, timestamp, penalty = row
+        grades, comments = self._rows(GRADE, place), self._rows(COMMENT, place)
+        return Before(
+            submission, place, extension, timestamp, penalty, grades, comments
         )
-        return Before(*row, grades, comments)
+
+    def _rows(self, table: Any, place: str) -> dict[str, Any]:
+        """The rows of a submission, by cell."""
+        rows = self.db.execute(select(table).where(table.c.notebook_id == place))
+        return {row.cell_id: row for row in rows}
 
     def _add_student(self, student: str) -> None:
         known = select(STUDENT.c.id).where(STUDENT.c.id == student)
@@ -233,7 +233,7 @@ class Ledger:
             by_hand = None if row is None else row.manual_score
             extra = 0.0 if row is None else row.extra_credit or 0.0
             auto = determine_grade(cells[name])[0] if cells else 0
-            if not cells and by_hand is not None:
+            if not cells and row is not None and by_hand is not None:
                 auto = row.auto_score
             look = not cells or by_hand is not None or auto is None
             values = {"auto_score": auto, "needs_manual_grade": look}

@@ -92,7 +92,7 @@ class _Engine:
                     cls.local = Local(walls)
                     cls.local.prepare(sheet, jobs=1)
                 cls.local.judge(student, cells)
-                ((_, result),) = list(cls.local.results())
+                (result,) = list(cls.local.results())
             except BaseException:
                 cls.close()
                 raise

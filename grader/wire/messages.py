@@ -103,12 +103,14 @@ class Fault:
     @classmethod
     def from_room(cls, said: object) -> "Fault":
         """What a room says of an exception, as far as it is text, and bounded."""
-        said = said if type(said) is dict else {}
-        kind, words, lines = (said.get(key) for key in ("kind", "words", "lines"))
-        kind = kind[:100] if type(kind) is str else ""
-        words = words[:2000] if type(words) is str else ""
-        lines = lines[:10] if type(lines) in (list, tuple) else []
-        return cls(kind, words, tuple(n[:300] for n in lines if type(n) is str))
+        found: dict[Any, Any] = said if type(said) is dict else {}
+        kind, words, lines = (found.get(key) for key in ("kind", "words", "lines"))
+        lines = lines if type(lines) is list or type(lines) is tuple else ()
+        return cls(
+            kind[:100] if type(kind) is str else "",
+            words[:2000] if type(words) is str else "",
+            tuple(line[:300] for line in lines[:10] if type(line) is str),
+        )
 
     def as_output(self) -> dict[str, Any]:
         """As a notebook holds it, in a cell's outputs."""
