@@ -16,7 +16,7 @@ from grader.collect import collect
 from grader.course import Course
 from grader.errors import CourseError
 from grader.exchange import collect_exchange
-from tests import project
+from tests.support import copy_of_the_project as project
 
 HW = "hw1_backprop"
 NAME = f"{HW}.ipynb"

@@ -10,7 +10,7 @@ from nbgrader.api import Gradebook
 
 from grader.course import Course
 from grader.grade import export, grade
-from tests.homework import ROOT
+from tests.support.solutions import ROOT
 from tests.test_course_loop import grader
 
 HW = "project"

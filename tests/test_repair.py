@@ -9,7 +9,7 @@ from nbgrader.utils import compute_checksum
 
 from grader import repair
 from grader.sheet import Sheet, SheetCell
-from tests.homework import ROOT
+from tests.support.solutions import ROOT
 
 HW = "hw1_backprop"
 SOURCE = nbformat.read(ROOT / "solutions" / HW / f"{HW}.ipynb", 4)
