@@ -25,7 +25,7 @@ from nbgrader.api import Gradebook
 from benchmarks.bench_grader import STOCK
 from tests import attacks
 from tests import test_attacks as suite
-from tests.homework import ROOT
+from tests.support.solutions import ROOT
 
 HW = suite.HW
 SECONDS = 180  # for one submission under stock nbgrader

@@ -71,7 +71,7 @@ def bare(folder: Path, part: int) -> None:
     import torch
 
     from byhand import data
-    from tests.homework import _compile
+    from tests.support.solutions import _compile
 
     torch.set_num_threads(1)
     data.digits("train"), data.digits("test")

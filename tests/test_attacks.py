@@ -13,7 +13,7 @@ import torch
 
 from byhand import check
 from tests.attacks import ATTACKS, LEAVE, LOOK, MARK, Attack
-from tests.homework import ROOT, secrets
+from tests.support.solutions import ROOT, secrets
 from tests.test_course_loop import (
     HW,
     RELEASED,

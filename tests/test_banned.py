@@ -8,8 +8,8 @@ import nbformat
 import pytest
 
 from byhand import banned
-from tests.homework import ROOT
 from tests.homeworks import hw1_backprop as table
+from tests.support.solutions import ROOT
 from tests.test_homeworks import homework
 
 HW = "hw1_backprop"

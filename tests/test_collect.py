@@ -17,7 +17,7 @@ from grader.course.course import Course
 from grader.course.exchange import collect_exchange
 from grader.course.folder import collect
 from grader.errors import CourseError
-from tests import project
+from tests.support import copy_of_the_project as project
 
 HW = "hw1_backprop"
 NAME = f"{HW}.ipynb"

@@ -12,8 +12,8 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from tests.homework import ROOT, Homework, secrets
 from tests.homeworks import hw1_backprop as table
+from tests.support.solutions import ROOT, Homework, secrets
 
 HW = "hw1_backprop"
 RELEASED = ROOT / "assignments" / HW / f"{HW}.ipynb"

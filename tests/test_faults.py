@@ -20,8 +20,8 @@ import pytest
 from nbformat.v4 import new_code_cell
 from nbgrader.api import Gradebook
 
-from tests import project
-from tests.homework import ROOT, Homework
+from tests.support import copy_of_the_project as project
+from tests.support.solutions import ROOT, Homework
 from tests.test_course_loop import HW, filled, hashes, reference
 from tests.test_repair import MENDED
 

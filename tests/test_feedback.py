@@ -14,8 +14,8 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 
 from grader.records import page
 from grader.records.ledger import Mark, Recorded
-from tests import project
-from tests.homework import ROOT
+from tests.support import copy_of_the_project as project
+from tests.support.solutions import ROOT
 
 PIXEL = base64.b64encode(b"\x89PNG\r\n\x1a\n").decode()
 

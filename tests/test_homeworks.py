@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from tests import homeworks
-from tests.homework import Homework
+from tests.support.solutions import Homework
 
 NAMES = [module.name for module in pkgutil.iter_modules(homeworks.__path__)]
 TABLES = {n: importlib.import_module(f"tests.homeworks.{n}") for n in NAMES}

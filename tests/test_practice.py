@@ -9,8 +9,8 @@ import torch
 import torch.nn.functional as F
 
 from byhand import practice
-from tests.homework import Homework
 from tests.homeworks import hw1_backprop, hw2_cnn
+from tests.support.solutions import Homework
 
 TABLES = {"hw1_backprop": hw1_backprop, "hw2_cnn": hw2_cnn}
 

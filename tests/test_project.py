@@ -11,7 +11,7 @@ from nbgrader.api import Gradebook
 from grader.course.course import Course
 from grader.grade import grade
 from grader.records.exports import export
-from tests.homework import ROOT
+from tests.support.solutions import ROOT
 from tests.test_course_loop import grader
 
 HW = "project"

@@ -8,7 +8,7 @@ import pytest
 
 from grader.course.course import Course
 from grader.course.release import release
-from tests.homework import ROOT
+from tests.support.solutions import ROOT
 
 NAMES = sorted(path.parent.name for path in ROOT.glob("solutions/*/*.ipynb"))
 

@@ -11,7 +11,7 @@ from grader.errors import Unreadable
 from grader.notebook.reading import read
 from grader.notebook.repair import repair
 from grader.notebook.sheet import Sheet, SheetCell
-from tests.homework import ROOT
+from tests.support.solutions import ROOT
 
 HW = "hw1_backprop"
 SOURCE = nbformat.read(ROOT / "solutions" / HW / f"{HW}.ipynb", 4)

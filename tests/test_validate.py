@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from tests.homework import ROOT
+from tests.support.solutions import ROOT
 
 RULES = {
     "name": "hw9_try",

@@ -1,6 +1,6 @@
 """Homework 0: what students get wrong, and what they get right in other ways."""
 
-from tests.homework import Right, Wrong
+from tests.support.solutions import Right, Wrong
 
 SLOW = set()
 

@@ -1,6 +1,6 @@
 """Homework 3: what students get wrong, and what they get right in other ways."""
 
-from tests.homework import Right, Wrong
+from tests.support.solutions import Right, Wrong
 
 # tests that train a network: run only for the solutions that they are about
 SLOW = {"resume_test", "vae_training_test", "cvae_training_test"}

@@ -17,7 +17,7 @@ import nbformat
 import torch
 from IPython.core.inputtransformer2 import TransformerManager
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 # a solution's source, or (old, new) pairs to replace in the reference solution
 Code = str | list[tuple[str, str]]
 

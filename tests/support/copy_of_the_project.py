@@ -14,7 +14,7 @@ from pathlib import Path
 import nbformat
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from tests.homework import ROOT
+from tests.support.solutions import ROOT
 
 TINY = "tiny"
 STATEMENTS = {
