@@ -5,7 +5,7 @@ secret, or leave anything behind. ``tests/test_attacks.py`` grades them;
 ``python -m benchmarks attacks`` has stock nbgrader grade them, too.
 """
 
-from tests.attacks.attack import MARK, Attack
+from tests.attacks.attack import LIMITS, MARK, Attack
 from tests.attacks.door import DOOR
 from tests.attacks.forbidden import FORBIDDEN
 from tests.attacks.in_process import IN_PROCESS
@@ -18,6 +18,7 @@ __all__ = [
     "FORBIDDEN",
     "IN_PROCESS",
     "LEAVE",
+    "LIMITS",
     "LOOK",
     "MARK",
     "NOTEBOOK",
