@@ -1,10 +1,11 @@
-"""Keep notebooks clean: ``python -m byhand.notebooks clean|check FILE…``.
+"""Keep notebooks clean: ``python -m byhand.notebooks clean|check|show FILE…``.
 
 Clean means: no outputs, no execution counts, a stable id for every cell, and only
 the metadata that a reader's program needs.
 """
 
 import argparse
+import json
 import re
 import sys
 from pathlib import Path
@@ -50,17 +51,34 @@ def text(notebook: nbformat.NotebookNode) -> str:
     return nbformat.writes(notebook, version=4) + "\n"
 
 
+def show(notebook: nbformat.NotebookNode) -> str:
+    """The notebook as plain text, for differences: rules, then cell after cell."""
+    parts = [f"{key}: {notebook.metadata[key]}" for key in sorted(NOTEBOOK_METADATA)
+             if key in notebook.metadata]  # fmt: skip
+    for cell in notebook.cells:
+        extra = {
+            k: cell.metadata[k] for k in sorted(CELL_METADATA) if k in cell.metadata
+        }
+        said = " ".join(f"{key}={json.dumps(extra[key])}" for key in extra)
+        parts.append(f"# %% [{cell.cell_type}] {cell.get('id', '')} {said}".rstrip())
+        parts.append(f"{cell.source}\n")
+    return "\n".join(parts)
+
+
 def main(argv: list[str] | None = None) -> int:
-    """Clean notebooks, or say which are not clean (exit status 1)."""
+    """Clean notebooks, say which are not clean (exit status 1), or show them as text."""
     parser = argparse.ArgumentParser(
         prog="python -m byhand.notebooks", description=__doc__
     )
-    parser.add_argument("action", choices=["clean", "check"])
+    parser.add_argument("action", choices=["clean", "check", "show"])
     parser.add_argument("files", nargs="+", type=Path)
     options = parser.parse_args(argv)
     dirty = []
     for path in options.files:
         before = path.read_text("utf8")
+        if options.action == "show":
+            print(show(nbformat.reads(before, as_version=4)))
+            continue
         after = text(clean(nbformat.reads(before, as_version=4)))
         if before == after:
             continue
