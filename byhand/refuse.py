@@ -28,8 +28,10 @@ from typing import Any
 
 DUAL = ("_make_dual", "_fw_primal")  # derivatives by dual numbers, without the engine
 # what makes a tensor of another layout, which has kernels of its own
-LAYOUTS = ("to_mkldnn", "_to_sparse", "sparse_coo_tensor", "sparse_compressed_tensor")
-LAYOUTS += ("quantize_per", "_nested_tensor", "nested_tensor_from")
+LAYOUTS = (
+    *("to_mkldnn", "_to_sparse", "sparse_coo_tensor", "sparse_compressed_tensor"),
+    *("quantize_per", "_nested_tensor", "nested_tensor_from"),
+)
 KEY = "CPU"  # where a kernel is looked up for an ordinary tensor of this machine
 # the name spaces of operators that take ordinary tensors of numbers
 SPACES = ("aten", "mkldnn", "mkl", "prims", "inductor")
@@ -167,7 +169,8 @@ def _refusing_code(code: types.CodeType, said: str) -> types.CodeType:
     """Code that raises, for a function that had this code."""
     return _TEMPLATE.replace(
         co_consts=tuple(
-            _refusing(said) if const == _MARK else const for const in _TEMPLATE.co_consts
+            _refusing(said) if const == _MARK else const
+            for const in _TEMPLATE.co_consts
         ),
         co_freevars=code.co_freevars,
         co_name=code.co_name,
@@ -217,7 +220,11 @@ def _of_module(module: types.ModuleType, pattern: str) -> Iterator[tuple[Any, st
         home = getattr(thing, "__module__", None)
         own = isinstance(home, str) and f"{home}.".startswith(f"{pattern}.")
         public = not name.startswith("_")
-        if own or name in listed or (public and not isinstance(thing, type) and not home):
+        if (
+            own
+            or name in listed
+            or (public and not isinstance(thing, type) and not home)
+        ):
             yield from _of_thing(thing, f"{module.__name__}.{name}")
 
 

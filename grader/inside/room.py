@@ -14,6 +14,7 @@ import os
 import random
 import signal
 import socket
+import sys
 from typing import Any
 
 import numpy as np
@@ -47,6 +48,10 @@ class Room:
         # torch.manual_seed also notes where it was called from, for GPUs to come
         torch.default_generator.manual_seed(seed)
         signal.signal(signal.SIGALRM, alarm)
+        for name in [
+            name for name in sys.modules if name.partition(".")[0] == "grader"
+        ]:
+            del sys.modules[name]  # a student's code that looks for it finds another
         self.states: dict[int, dict] = {}  # names as they were, by number
         self.child = 0  # the latest snapshot
 
@@ -126,13 +131,12 @@ class Room:
     def snapshot(self, request: Snapshot) -> None:
         """Fork, and let the fork serve tests until the judge hangs up."""
         _, (fd,), *_ = socket.recv_fds(self.connection, 1, 1)
-        self.guard.place()
         self.child = os.fork()
         if self.child == 0:
             self.connection.close()
             with contextlib.suppress(BaseException):
-                self.guard.refuse()
                 names, line = self.shell.user_ns, socket.socket(fileno=fd)
-                Served(names, self.states, line, request.seconds).serve()
+                Served(names, self.states, line, request.seconds, self.guard).serve()
             os._exit(0)
         os.close(fd)
+        codec.send(self.connection, codec.pack(Ran([], None).to_plain()))

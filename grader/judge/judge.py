@@ -7,9 +7,9 @@ an exception.
 A test meets the names as they were at its place in the notebook, in a *snapshot* of the
 room, so that nothing that it does reaches the cells after it. Tests between which the
 student's cells only define functions and classes share a snapshot: to fork PyTorch costs
-more than most tests. One that does not pass there is tried again in a snapshot of its
-own: no test fails because of what another has left behind, and a crash or an endless
-loop costs its own test only.
+more than most tests. One that does not pass there is tried again, with other numbers, in a
+snapshot of its own: no test fails because of what another has left behind, and a crash or
+an endless loop costs its own test only.
 """
 
 import ast
@@ -30,7 +30,7 @@ from grader.errors import Lost
 from grader.judge.proxy import Line
 from grader.judge.sandbox import Rooms
 from grader.judge.session import Session, seed_of
-from grader.notebook.forbidden import forbidden
+from grader.notebook.forbidden import hints
 from grader.notebook.sheet import Cell, Sheet, SheetCell
 from grader.notebook.verdict import Verdict
 from grader.wire.messages import Fault
@@ -54,7 +54,6 @@ class Waiting:
 def judge(cells: list[Cell], sheet: Sheet, student: str, rooms: Rooms) -> Verdict:
     """Run the cells of a repaired submission, and its tests."""
     verdict = Verdict(outputs=[[] for _ in cells])
-    not_allowed = forbidden(cells, sheet)
     before = time.process_time()
     seed = f"{sheet.homework}/{student}"
     waiting: list[Waiting] = []
@@ -72,10 +71,7 @@ def judge(cells: list[Cell], sheet: Sheet, student: str, rooms: Rooms) -> Verdic
         for place, cell in enumerate(cells):
             registered = sheet.get(cell.name)
             if registered and registered.kind == "test":
-                if fault := not_allowed.get(registered.name):
-                    show(place, fault)
-                else:
-                    waiting.append(Waiting(registered, place))
+                waiting.append(Waiting(registered, place))
             elif cell.code and cell.source.strip():
                 if not only_defines(cell.source):
                     catch_up()
@@ -86,7 +82,7 @@ def judge(cells: list[Cell], sheet: Sheet, student: str, rooms: Rooms) -> Verdic
                 verdict.outputs[place], fault = session.run(label, cell.source, state)
                 show(place, fault)
         catch_up()
-    verdict.notes = session.notes
+    verdict.notes = session.notes + hints(cells, sheet)
     verdict.seconds = {
         "room": session.room_seconds,
         "judge": time.process_time() - before,
@@ -106,8 +102,9 @@ def _tested(
                 line, shared = session.snapshot(), False
             fault = _run_test(one, line, seed)
             if fault and shared:
+                # with other numbers: what has been seen of the first ones is of no use
                 line = session.snapshot()
-                fault = _run_test(one, line, seed)
+                fault = _run_test(one, line, f"{seed}/again")
             shared = True
         except Lost as lost:
             line, fault = None, Fault("", str(lost))

@@ -13,7 +13,19 @@ from grader.judge.sandbox import RoomProcess, Rooms
 from grader.notebook.outputs import MAX_CHARACTERS, bounded
 from grader.notebook.sheet import Sheet
 from grader.wire import codec
-from grader.wire.messages import End, Ended, Fault, Ran, Run, Snapshot, to_plain
+from grader.wire.messages import (
+    CLEAR,
+    CROWD,
+    GO,
+    HOLD,
+    End,
+    Ended,
+    Fault,
+    Ran,
+    Run,
+    Snapshot,
+    to_plain,
+)
 
 MAX_RESTARTS = 3  # after a cell has ended the student's process
 MAX_NOTES = 20
@@ -33,6 +45,7 @@ class Session:
         self.deadline = time.monotonic() + self.limits.total
         self.process: RoomProcess | None = None
         self.line: Line | None = None  # to the latest snapshot
+        self.held = False  # the room is stopped, as its snapshot serves
         self.done: list[Run] = []  # to be run again after a restart
         self.restarts = 0
         self.notes: list[str] = []
@@ -73,16 +86,23 @@ class Session:
             Lost: there is no room to be had.
         """
         self._let_go()
-        connection = self._start().connection
+        room = self._start()
+        room.keeper(CLEAR)
         ours, theirs = socket.socketpair()
         request = Snapshot(self.limits.cell)
+        deadline = min(time.monotonic() + self.limits.cell + 5, self.deadline)
         with theirs:
             try:
-                codec.send(connection, codec.pack(to_plain(request)))
-                socket.send_fds(connection, [b"x"], [theirs.fileno()])
-            except (codec.WireError, OSError) as error:
+                codec.send(room.connection, codec.pack(to_plain(request)))
+                socket.send_fds(room.connection, [b"x"], [theirs.fileno()])
+                codec.receive(room.connection, deadline)
+            except (codec.WireError, TimeoutError, OSError) as error:
                 ours.close()
                 raise self._lost(str(error)) from None
+        self.held = True
+        if room.keeper(HOLD) == CROWD:
+            ours.close()
+            raise self._lost("it kept other processes running while tests ran")
         self.line = Line(ours, self.limits.cell, self.deadline)
         return self.line
 
@@ -90,8 +110,12 @@ class Session:
         if self.line:
             self.line.connection.close()  # which ends the snapshot
             self.line = None
+        if self.held and self.process:
+            self.process.keeper(GO)
+        self.held = False
 
     def _run(self, request: Run) -> Ran:
+        self._let_go()
         return self._ask(self._start().connection, request)
 
     def _ask(self, connection: socket.socket, request: Run) -> Ran:
@@ -153,9 +177,12 @@ class Session:
                 self.process.connection.recv(1)
 
     def _end(self) -> Ended:
-        self._let_go()
         if not self.process:
             return Ended()
+        if self.line:
+            self.line.connection.close()
+            self.line = None
+        self.held = False
         ended = self.process.end()
         self.process = None
         self.room_seconds += ended.cpu

@@ -52,6 +52,7 @@ class Sheet:
     homework: str
     cells: tuple[SheetCell, ...]
     banned: tuple[str, ...] = ()
+    operators: tuple[str, ...] = ()
     limits: Limits = field(default_factory=Limits)
 
     @cached_property
@@ -77,7 +78,7 @@ class Sheet:
         given = [cell.source for cell in self.cells if cell.kind == "given"]
         imports = sorted({name for source in given for name in _imports(source)})
         digits = any("digits(" in source for source in sources)
-        return Kit(tuple(imports), digits, self.banned)
+        return Kit(tuple(imports), digits, self.banned, self.operators)
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
