@@ -26,16 +26,13 @@ from pathlib import Path
 
 import yaml
 
+from byhand import mnist
+
 ROOT = Path(__file__).resolve().parents[1]
 BOOK = ROOT / "book"
 BUILD = ROOT / "_build"
 SITE = BUILD / "html"
 STAMP = BUILD / "built-from"  # holds the fingerprint of the last sound build
-MNIST_FILES = [
-    f"{split}-{kind}-ubyte"
-    for split in ("train", "t10k")
-    for kind in ("images-idx3", "labels-idx1")
-]
 NOT_INPUT = {"node_modules", "__pycache__", ".ipynb_checkpoints"}
 
 
@@ -127,11 +124,8 @@ def installed_versions() -> list[str]:
 
 
 def data_set() -> str:
-    """Return the digits that chapters will use, without loading PyTorch to ask."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")) / "byhand"
-    root = Path(os.environ.get("BYHAND_DATA") or cache).expanduser()
-    there = [(root / "MNIST" / "raw" / name).exists() for name in MNIST_FILES]
-    return "MNIST" if all(there) else "digits"
+    """Return the name of the digits that chapters will use; PyTorch is not loaded."""
+    return "MNIST" if mnist.is_there() else "digits"
 
 
 def chapters() -> list[Path]:
