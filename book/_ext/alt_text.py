@@ -1,7 +1,7 @@
 """A picture without a text alternative of its own is a warning, so the build fails.
 
-myst-nb gives a figure that has none the name of its file, which tells a reader who
-cannot see it nothing. In a notebook the text stands in the metadata of the cell that
+docutils 0.21.2 gives a picture that has none the name of its file (`visit_image` in
+`writers/_html_base.py`), which tells a reader who cannot see it nothing. In a notebook the text stands in the metadata of the cell that
 draws the figure: `{"mystnb": {"image": {"alt": "what is to be seen"}}}`.
 """
 

@@ -3,6 +3,9 @@
 The theme knows the addresses (from `launch_buttons` and `repository` in
 `_config.yml`) but hides them in two menus that need a script. A row of plain links
 is seen at once, fits a phone, and works without one.
+
+Seen in sphinx-book-theme 1.3.0, whose `header_buttons` makes the menus. Delete this
+when the theme shows plain links.
 """
 
 from html import escape

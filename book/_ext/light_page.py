@@ -2,9 +2,13 @@
 
 Scripts in the head are deferred: the page is shown first, then they run, in order.
 The search page stays as it is, because its scripts talk to one another while it loads.
+
+Seen in Sphinx 7.4.7 (doctools.js, sphinx_highlight.js), sphinx-book-theme 1.3.0 and
+sphinx-copybutton 0.5.2, which load their scripts without `defer`. Delete this when the
+built pages' heads have no such script but documentation_options.js.
 """
 
-from sphinx.builders.html._assets import _JavaScript
+from page_scripts import attributes, file_name, with_attributes
 
 # Inline scripts of the theme, which cannot be deferred, set values in this one.
 AT_ONCE = "documentation_options.js"
@@ -12,15 +16,14 @@ AT_ONCE = "documentation_options.js"
 
 def deferred(script):
     """Return the script with `defer`, unless it says how it is to be loaded."""
+    name = file_name(script)
     if (
-        not isinstance(script, _JavaScript)
-        or not script.filename
-        or AT_ONCE in str(script.filename)
-        or {"defer", "async", "type"} & set(script.attributes)
+        not name
+        or AT_ONCE in name
+        or {"defer", "async", "type"} & set(attributes(script))
     ):
         return script
-    attributes = script.attributes | {"defer": "defer"}
-    return _JavaScript(script.filename, priority=script.priority, **attributes)
+    return with_attributes(script, defer="defer")
 
 
 def defer_scripts(app, pagename, templatename, context, doctree) -> None:

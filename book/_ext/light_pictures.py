@@ -4,6 +4,10 @@ The pixels stay exactly what the chapter drew, unless the picture is still heavy
 a smooth map of colour at twice the screen's resolution can outweigh the rest of its
 page, and shows the same at quality 90. (A palette of 256 colours would be lighter
 still, but draws contours into such a map that are not there.)
+
+It changes what myst-nb 1.4.0 writes: one `_images/<hash>.png` for each figure, and its
+name in the page. Delete this when chapters can draw WebP themselves (Matplotlib's
+backend for notebooks offers PNG, JPEG, SVG and PDF).
 """
 
 import re

@@ -3,15 +3,17 @@
 myst-nb embeds the state of a chapter's widgets in its page; `_assets/widget-host.js`
 runs them from it. This extension
 
-- moves the state from the head, where it would hold up the first sight of the page,
-  to the end of the body, and escapes it so that no text in it can end the script;
+- moves the state from the head, where myst-nb 1.4.0 puts it (as a script without a
+  file, `NbElementRenderer.add_js_file`) and where it would hold up the first sight of
+  the page, to the end of the body, and escapes it so that no text in it can end the
+  script: delete `move_state` when myst-nb does both;
 - keeps a still picture for readers without JavaScript: what the widget offers beside
   its interactive form (`image/svg+xml`, `image/png` or `text/html` in its mime
   bundle) goes into a `<noscript>`; a widget that offers none is a warning.
 """
 
 from docutils import nodes
-from sphinx.builders.html._assets import _JavaScript
+from page_scripts import attributes
 from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util import logging
 
@@ -58,8 +60,8 @@ def move_state(app, pagename, templatename, context, doctree) -> None:
     """Move the widgets' state from the page's head to the end of its body."""
     scripts = []
     for script in context["script_files"]:
-        if isinstance(script, _JavaScript) and script.attributes.get("type") == STATE:
-            state = script.attributes["body"].replace("<", "\\u003c")
+        if attributes(script).get("type") == STATE:
+            state = attributes(script)["body"].replace("<", "\\u003c")
             context["body"] += f'<script type="{STATE}">{state}</script>\n'
         else:
             scripts.append(script)
