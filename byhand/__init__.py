@@ -22,7 +22,7 @@ FUNCTIONS = {
 __all__ = [*MODULES, *FUNCTIONS]
 
 
-def __getattr__(name: str):
+def __getattr__(name: str) -> object:
     """Import what is asked for: PyTorch and Matplotlib take seconds."""
     if name in MODULES:
         return importlib.import_module(f"byhand.{name}")

@@ -31,9 +31,8 @@ def default_device() -> torch.device:
                 "Unset it, or set it to 'cpu'."
             ) from error
         return device
-    if torch.accelerator.is_available():
-        return torch.accelerator.current_accelerator()
-    return torch.device("cpu")
+    found = torch.accelerator.is_available() and torch.accelerator.current_accelerator()
+    return found or torch.device("cpu")
 
 
 def seconds(task: Callable[[], object], repeats: int = 5) -> float:
@@ -75,9 +74,15 @@ def seconds(task: Callable[[], object], repeats: int = 5) -> float:
 def seed_everything(seed: int = 0) -> torch.Generator:
     """Seed Python's, NumPy's and PyTorch's random numbers (all devices).
 
+    Args:
+        seed: a whole number below 2⁶⁴; NumPy, which takes 32 bits, gets the rest of
+            its division by 2³².
+
     Returns:
         A CPU generator seeded alike, for functions that take one
         (shuffling, sampling) and should not depend on what ran before.
+
+    Source: https://docs.pytorch.org/docs/stable/notes/randomness.html
     """
     random.seed(seed)
     np.random.seed(seed % 2**32)

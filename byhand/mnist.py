@@ -8,6 +8,7 @@ import hashlib
 import os
 import socket
 import sys
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -102,7 +103,7 @@ def _problem(root: Path) -> str | None:
 
 
 @contextmanager
-def _timeout(seconds: float):
+def _timeout(seconds: float) -> Iterator[None]:
     """Give up on a network that does not answer; restored afterwards."""
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(seconds)

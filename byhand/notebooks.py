@@ -23,7 +23,14 @@ CELL_METADATA = {"tags", "mystnb", "nbgrader", "jupyter", "deletable", "editable
 def clean(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     """Strip outputs, counts and stray metadata in place; ids are kept.
 
-    A cell without an id gets one from its place (``cell-12``).
+    A cell without an id gets one from its place (``cell-12``); an id that another cell
+    has already gets an x at its end.
+
+    Args:
+        notebook: one of format 4, of any minor version; becomes 4.5.
+
+    Returns:
+        The same notebook.
     """
     notebook.nbformat, notebook.nbformat_minor = 4, 5
     kept = {k: v for k, v in notebook.metadata.items() if k in NOTEBOOK_METADATA}
@@ -51,7 +58,14 @@ def text(notebook: nbformat.NotebookNode) -> str:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Clean notebooks, or say which are not clean (exit status 1)."""
+    """Clean notebooks, or say which are not clean (exit status 1).
+
+    Args:
+        argv: ``clean`` or ``check``, and files; default: the command line.
+
+    Raises:
+        OSError, nbformat.reader.NotJSONError: a file cannot be read as a notebook.
+    """
     parser = argparse.ArgumentParser(
         prog="python -m byhand.notebooks", description=__doc__
     )
