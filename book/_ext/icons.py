@@ -17,6 +17,7 @@ from pathlib import Path
 import pydata_sphinx_theme
 import sphinx_book_theme
 from fontTools import subset
+from sphinx.application import Sphinx
 
 THEMES = [
     Path(m.__file__).parent / "theme" for m in (pydata_sphinx_theme, sphinx_book_theme)
@@ -27,8 +28,12 @@ FONT = Path("vendor/fontawesome/webfonts/fa-solid-900.woff2")
 RULE = re.compile(r'((?:\.fa-[a-z0-9-]+:before,?)+)\{content:"\\([0-9a-f]+)"\}')
 
 
-def provide_icons(app) -> None:
-    """Put the small font and style sheet among the static files, over the theme's."""
+def provide_icons(app: Sphinx) -> None:
+    """Put the small font and style sheet among the static files, over the theme's.
+
+    Raises:
+        OSError: the theme has them no more where it had them (the names above).
+    """
     templates = "".join(
         template.read_text("utf-8")
         for theme in THEMES
@@ -38,7 +43,7 @@ def provide_icons(app) -> None:
     css = (STATIC / CSS).read_text("utf-8")
     icons = set(map(ord, re.findall("[\ue000-\uf8ff]", css)))  # shown by the CSS itself
 
-    def keep_if_named(rule: re.Match) -> str:
+    def keep_if_named(rule: re.Match[str]) -> str:
         if not named & set(re.findall(r"fa-[a-z-]+", rule[1])):
             return ""
         icons.add(int(rule[2], 16))
@@ -57,6 +62,6 @@ def provide_icons(app) -> None:
     app.config.html_static_path.append(str(static))
 
 
-def setup(app):
+def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("builder-inited", provide_icons)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

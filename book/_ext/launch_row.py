@@ -10,11 +10,23 @@ when the theme shows plain links.
 
 from html import escape
 
+from docutils.nodes import document
+from sphinx.application import Sphinx
+
 LABELS = {"Colab": "Open in Colab", "JupyterHub": "Open in JupyterHub"}
 
 
-def add_row(app, pagename, templatename, context, doctree) -> None:
-    """Insert the row after the title of a page made from a notebook."""
+def add_row(
+    app: Sphinx,
+    pagename: str,
+    templatename: str,
+    context: dict,
+    doctree: document | None,
+) -> None:
+    """Insert the row after the title of a page made from a notebook.
+
+    A handler of `html-page-context`, after the theme's, which makes the buttons.
+    """
     if context.get("page_source_suffix") != ".ipynb":
         return
     buttons = [
@@ -36,6 +48,6 @@ def add_row(app, pagename, templatename, context, doctree) -> None:
     context["body"] = context["body"].replace("</h1>", "</h1>" + row, 1)
 
 
-def setup(app):
+def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("html-page-context", add_row, priority=900)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -16,11 +16,14 @@ def attributes(script: object) -> dict[str, str]:
 
 def file_name(script: object) -> str:
     """Return the file that a script is loaded from; "" if there is none to tell."""
-    known = isinstance(script, _JavaScript) and script.filename
-    return str(script.filename) if known else ""
+    if isinstance(script, _JavaScript) and script.filename:
+        return str(script.filename)
+    return ""
 
 
-def with_attributes(script: _JavaScript, **more: str) -> _JavaScript:
-    """Return the same script with further attributes."""
+def with_attributes(script: object, **more: str) -> object:
+    """Return the same script with further attributes; a string stays what it is."""
+    if not isinstance(script, _JavaScript):
+        return script
     both = script.attributes | more
     return _JavaScript(script.filename, priority=script.priority, **both)

@@ -14,6 +14,7 @@ runs them from it. This extension
 
 from docutils import nodes
 from page_scripts import attributes
+from sphinx.application import Sphinx
 from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util import logging
 
@@ -28,7 +29,7 @@ class KeepStill(SphinxPostTransform):
 
     default_priority = 3  # before myst-nb's SelectMimeType drops all forms but one
 
-    def run(self, **kwargs) -> None:
+    def run(self, **kwargs: object) -> None:
         bundles = self.document.findall(
             lambda n: (
                 isinstance(n, nodes.container) and n.get("nb_element") == "mime_bundle"
@@ -56,8 +57,17 @@ class KeepStill(SphinxPostTransform):
             )
 
 
-def move_state(app, pagename, templatename, context, doctree) -> None:
-    """Move the widgets' state from the page's head to the end of its body."""
+def move_state(
+    app: Sphinx,
+    pagename: str,
+    templatename: str,
+    context: dict,
+    doctree: nodes.document | None,
+) -> None:
+    """Move the widgets' state from the page's head to the end of its body.
+
+    A handler of `html-page-context`, after myst-nb's, which adds the state.
+    """
     scripts = []
     for script in context["script_files"]:
         if attributes(script).get("type") == STATE:
@@ -68,7 +78,7 @@ def move_state(app, pagename, templatename, context, doctree) -> None:
     context["script_files"] = scripts
 
 
-def setup(app):
+def setup(app: Sphinx) -> dict[str, bool]:
     app.add_post_transform(KeepStill)
     app.connect("html-page-context", move_state, priority=900)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
