@@ -24,7 +24,14 @@ CELL_METADATA = {"tags", "mystnb", "nbgrader", "jupyter", "deletable", "editable
 def clean(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     """Strip outputs, counts and stray metadata in place; ids are kept.
 
-    A cell without an id gets one from its place (``cell-12``).
+    A cell without an id gets one from its place (``cell-12``); an id that another cell
+    has already gets an x at its end.
+
+    Args:
+        notebook: one of format 4, of any minor version; becomes 4.5.
+
+    Returns:
+        The same notebook.
     """
     notebook.nbformat, notebook.nbformat_minor = 4, 5
     kept = {k: v for k, v in notebook.metadata.items() if k in NOTEBOOK_METADATA}
@@ -53,8 +60,8 @@ def text(notebook: nbformat.NotebookNode) -> str:
 
 def show(notebook: nbformat.NotebookNode) -> str:
     """The notebook as plain text, for differences: rules, then cell after cell."""
-    parts = [f"{key}: {notebook.metadata[key]}" for key in sorted(NOTEBOOK_METADATA)
-             if key in notebook.metadata]  # fmt: skip
+    rules = sorted(NOTEBOOK_METADATA & set(notebook.metadata))
+    parts = [f"{key}: {notebook.metadata[key]}" for key in rules]
     for cell in notebook.cells:
         extra = {
             k: cell.metadata[k] for k in sorted(CELL_METADATA) if k in cell.metadata
@@ -66,7 +73,14 @@ def show(notebook: nbformat.NotebookNode) -> str:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Clean notebooks, say which are not clean (exit status 1), or show them as text."""
+    """Clean notebooks, say which are not clean (exit status 1), or show them as text.
+
+    Args:
+        argv: ``clean``, ``check`` or ``show``, and files; default: the command line.
+
+    Raises:
+        OSError, nbformat.reader.NotJSONError: a file cannot be read as a notebook.
+    """
     parser = argparse.ArgumentParser(
         prog="python -m byhand.notebooks", description=__doc__
     )
