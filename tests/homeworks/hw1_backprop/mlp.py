@@ -50,6 +50,10 @@ WRONG = mistakes(
             },
             r"must have the keys \['W1'",
         ),
+        "two layers, whatever the sizes": (
+            {"self.depth = len(sizes) - 1": "self.depth = min(len(sizes) - 1, 2)"},
+            r"must have the keys \['W1', 'W2', 'W3'",
+        ),
     },
 )
 
@@ -68,17 +72,6 @@ WRONG += mistakes(
         "sigmoid in place of the ReLU": (
             {"H = relu_forward(Z)": "H = sigmoid_forward(Z)"},
             "not the sigmoid",
-        ),
-    },
-)
-
-WRONG += mistakes(
-    "mlp",
-    "mlp_init_test",
-    {
-        "two layers, whatever the sizes": (
-            {"self.depth = len(sizes) - 1": "self.depth = min(len(sizes) - 1, 2)"},
-            r"must have the keys \['W1', 'W2', 'W3'",
         ),
     },
 )

@@ -35,6 +35,23 @@ WRONG = mistakes(
             {"    grad = torch": "    eps = 1e-13\n    grad = torch"},
             "nearly right: look for a loss of precision",
         ),
+        "matrices only": (
+            """
+def numerical_gradient(f, x, eps=1e-5):
+    grad = torch.zeros_like(x)
+    for i in range(x.shape[0]):
+        for j in range(x.shape[1]):
+            step = torch.zeros_like(x)
+            step[i, j] = eps
+            grad[i, j] = (f(x + step) - f(x - step)) / (2 * eps)
+    return grad
+""",
+            "IndexError",
+        ),
+        "through float32": (
+            {"f(above) - f(below)": "torch.tensor(float(f(above))) - float(f(below))"},
+            "loss of precision",
+        ),
     },
 )
 
@@ -90,37 +107,6 @@ def numerical_gradient(f, x, eps=1e-5):
 """,
             r"not contiguous \(a transpose\) is wrong.*0 everywhere",
         ),
-    },
-)
-
-WRONG += mistakes(
-    "numerical_gradient",
-    "numerical_gradient_test",
-    {
-        "matrices only": (
-            """
-def numerical_gradient(f, x, eps=1e-5):
-    grad = torch.zeros_like(x)
-    for i in range(x.shape[0]):
-        for j in range(x.shape[1]):
-            step = torch.zeros_like(x)
-            step[i, j] = eps
-            grad[i, j] = (f(x + step) - f(x - step)) / (2 * eps)
-    return grad
-""",
-            "IndexError",
-        ),
-        "through float32": (
-            {"f(above) - f(below)": "torch.tensor(float(f(above))) - float(f(below))"},
-            "loss of precision",
-        ),
-    },
-)
-
-WRONG += mistakes(
-    "numerical_gradient",
-    "numerical_more_test",
-    {
         "item() of what is already a number": (
             {"f(above) - f(below)": "f(above).item() - f(below).item()"},
             "'float' object has no attribute 'item'",

@@ -89,24 +89,6 @@ WRONG = mistakes(
             "Only the last kernel position is left, without bias",
         ),
         "input channels not summed": ({"->noyx": "->ncyx"}, "size of tensor|has shape"),
-    },
-)
-
-WRONG += mistakes(
-    "conv2d_forward",
-    "conv2d_more_test",
-    {
-        "stack of squeezed images, which drops a batch of one": (
-            {"return " + PRODUCT: "return " + PRODUCT + ".squeeze(0)"},
-            "a batch of one.*dimensions of 1",
-        ),
-    },
-)
-
-WRONG += mistakes(
-    "conv2d_forward",
-    "conv2d_forward_test",
-    {
         "kernel taken to be square": (
             {"kh, kw = K.shape[2:]": "kh = kw = K.shape[2]"},
             "operand|subscript",
@@ -118,6 +100,10 @@ WRONG += mistakes(
     "conv2d_forward",
     "conv2d_more_test",
     {
+        "stack of squeezed images, which drops a batch of one": (
+            {"return " + PRODUCT: "return " + PRODUCT + ".squeeze(0)"},
+            "a batch of one.*dimensions of 1",
+        ),
         "float32 whatever the input": (
             {
                 "return torch": (

@@ -112,6 +112,18 @@ WRONG = mistakes(
             {"how = self.micro_size,": "how = self.batch_size,"},
             "gave the network parts of",
         ),
+        "best network put back after each run": (
+            {
+                "                self.model.load_state_dict(self.best)\n": (
+                    "        self.model.load_state_dict(self.best)\n"
+                )
+            },
+            "put back after each run",
+        ),
+        "goes on when training is over": (
+            {"            if self.over:\n                return\n": ""},
+            "7 epochs are done",
+        ),
     },
 )
 
@@ -171,25 +183,6 @@ WRONG += mistakes(
                 )
             },
             "is over after|goes on after|should be that of the best",
-        ),
-    },
-)
-
-WRONG += mistakes(
-    "trainer",
-    "trainer_test",
-    {
-        "best network put back after each run": (
-            {
-                "                self.model.load_state_dict(self.best)\n": (
-                    "        self.model.load_state_dict(self.best)\n"
-                )
-            },
-            "put back after each run",
-        ),
-        "goes on when training is over": (
-            {"            if self.over:\n                return\n": ""},
-            "7 epochs are done",
         ),
     },
 )
