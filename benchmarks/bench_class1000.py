@@ -32,7 +32,7 @@ def submissions(count: int) -> dict[str, dict[str, str]]:
     for cell in EXERCISES:
         right = [r.code for r in table.RIGHT if r.cell == cell][:2]
         wrong = [w.code for w in table.WRONG if w.cell == cell][:3]
-        ways[cell] = [homework.edited(cell, code) for code in [[], *right, *wrong]]
+        ways[cell] = [homework.edited(cell, code) for code in [{}, *right, *wrong]]
     found = {}
     for n in range(count):
         solutions = {cell: chance.choice(ways[cell]) for cell in EXERCISES}

@@ -86,7 +86,7 @@ def test_lines_and_what_cells_share():
 def test_the_homework_itself_is_allowed():
     """Neither the reference solutions nor those in other styles use what is banned."""
     hw = homework(HW)
-    sources = [hw.edited(cell, []) for cell in hw.solutions]
+    sources = [hw.source(cell) for cell in hw.solutions]
     sources += [hw.edited(right.cell, right.code) for right in table.RIGHT]
     assert [use for source in sources for use in found(source)] == []
 

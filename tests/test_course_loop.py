@@ -29,7 +29,7 @@ def grader(course: Path, *command) -> subprocess.CompletedProcess:
 
 
 def reference(cells=homework.solutions) -> dict:
-    return {cell: homework.edited(cell, []) for cell in cells}
+    return {cell: homework.source(cell) for cell in cells}
 
 
 def style(number: int) -> dict:
