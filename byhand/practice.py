@@ -150,6 +150,7 @@ def _draw(
     several = len(names) > 1
     wanted = dict(zip(names, expected if several else [expected], strict=True))
     came = actual if several and isinstance(actual, (tuple, list)) else [actual]
+    columns: list[tuple[str, Tensor, Tensor | None]]
     columns = [(name, value, None) for name, value in tensors.items()]
     for name, right in wanted.items():
         own = came[names.index(name)] if names.index(name) < len(came) else None

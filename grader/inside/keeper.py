@@ -75,7 +75,7 @@ def keep(
 def _watch(child: int, lifeline: socket.socket, limits: Limits) -> Why:
     """Wait until the room ends, or has to: returns why, "" if by itself."""
     ended = os.pidfd_open(child)
-    over = time.monotonic() + limits.total
+    over = time.monotonic() + limits.far(limits.total)
     page = resource.getpagesize()
     own = _resident(child, page)
     allowed = limits.memory * 1_000_000

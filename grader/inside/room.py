@@ -23,7 +23,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from IPython.core.pylabtools import select_figure_formats
 from matplotlib.figure import Figure
 
-from grader.inside.calls import alarm, describe, within
+from grader.inside.calls import CLOCK, describe
 from grader.inside.guard import Guard
 from grader.inside.showing import SENT, Hook, Publisher, Stream
 from grader.inside.snapshot import Served
@@ -47,7 +47,7 @@ class Room:
         np.random.seed(seed % 2**32)
         # torch.manual_seed also notes where it was called from, for GPUs to come
         torch.default_generator.manual_seed(seed)
-        signal.signal(signal.SIGALRM, alarm)
+        signal.signal(signal.SIGALRM, CLOCK.ring)
         for name in [
             name for name in sys.modules if name.partition(".")[0] == "grader"
         ]:
@@ -89,7 +89,7 @@ class Room:
             with (
                 contextlib.redirect_stdout(out),
                 contextlib.redirect_stderr(err),
-                within(request.seconds),
+                CLOCK.within(request.seconds),
             ):
                 problem = run(request, f"<{request.label}>", outputs)
                 if problem is not None:  # it may say of itself that it is false

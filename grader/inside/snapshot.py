@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from grader.inside.calls import describe, within
+from grader.inside.calls import CLOCK, describe
 from grader.inside.guard import Guard
 from grader.inside.showing import Stream
 from grader.wire import codec
@@ -63,7 +63,7 @@ class Served:
             request, number = from_plain(codec.receive(self.connection))
             self.number = number
             try:
-                with within(self.seconds):
+                with CLOCK.within(self.seconds):
                     answer = self.answer(request, number)
                 message = codec.pack(answer.to_plain(), self._handle)
             except BaseException as error:

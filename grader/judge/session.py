@@ -21,6 +21,7 @@ from grader.wire.messages import (
     End,
     Ended,
     Fault,
+    Limits,
     Ran,
     Run,
     Snapshot,
@@ -42,7 +43,8 @@ class Session:
     def __init__(self, sheet: Sheet, student: str, rooms: Rooms):
         self.limits, self.rooms = sheet.limits, rooms
         self.seed = seed_of(f"{sheet.homework}/{student}")
-        self.deadline = time.monotonic() + self.limits.total
+        self.deadline = time.monotonic() + self.limits.far(self.limits.total)
+        self.timed_out = False  # something took too long, maybe for want of a processor
         self.process: RoomProcess | None = None
         self.line: Line | None = None  # to the latest snapshot
         self.held = False  # the room is stopped, as its snapshot serves
@@ -76,8 +78,13 @@ class Session:
         except Lost as lost:
             self._note(f"{label}: {lost}")
             return [], Fault("", str(lost))
+        self.timed_out |= ran.fault is not None and ran.fault.kind == "TimeoutError"
         found, self.left = bounded(ran.outputs, self.left)
         return found, ran.fault
+
+    def seconds_left(self) -> float:
+        """Until the whole submission's time is over."""
+        return self.deadline - time.monotonic()
 
     def snapshot(self) -> Line:
         """A line to a new snapshot of the room; the one before, if any, ends.
@@ -90,7 +97,7 @@ class Session:
         room.keeper(CLEAR)
         ours, theirs = socket.socketpair()
         request = Snapshot(self.limits.cell)
-        deadline = min(time.monotonic() + self.limits.cell + 5, self.deadline)
+        deadline = min(time.monotonic() + Limits.far(self.limits.cell), self.deadline)
         with theirs:
             try:
                 codec.send(room.connection, codec.pack(to_plain(request)))
@@ -119,7 +126,7 @@ class Session:
         return self._ask(self._start().connection, request)
 
     def _ask(self, connection: socket.socket, request: Run) -> Ran:
-        seconds = request.seconds + 5
+        seconds = self.limits.far(request.seconds)
         deadline = min(time.monotonic() + seconds, self.deadline)
         try:
             connection.settimeout(seconds)
@@ -154,6 +161,7 @@ class Session:
 
     def _lost(self, why: str) -> Lost:
         ended = self._end()
+        self.timed_out |= why == "time" or ended.why == "time"
         words = {
             "memory": f"more than {self.limits.memory:,} MB of memory were used",
             "time": f"more than {self.limits.total:g} s were used in all",

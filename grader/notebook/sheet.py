@@ -54,6 +54,7 @@ class Sheet:
     banned: tuple[str, ...] = ()
     operators: tuple[str, ...] = ()
     limits: Limits = field(default_factory=Limits)
+    salt: str = ""  # the course's secret, from which tests' numbers are drawn
 
     @cached_property
     def _by_name(self) -> dict[str, SheetCell]:

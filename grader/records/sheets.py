@@ -92,7 +92,7 @@ def load_sheet(course: Course, homework: str) -> Sheet:
             )
     rules, order = _rules(_source(homework))
     cells.sort(key=lambda cell: order.get(cell.name, len(order)))
-    return Sheet(homework, tuple(cells), **rules)
+    return Sheet(homework, tuple(cells), **rules, salt=course.secret())
 
 
 def _source(homework: str) -> Path:

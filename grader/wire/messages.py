@@ -36,6 +36,14 @@ class Limits:
     processes: int = 64
     files: int = 64
 
+    @staticmethod
+    def far(seconds: float) -> float:
+        """When to give up on who should have stopped by itself after so many seconds.
+
+        A process does not count the time in which it had to wait for a processor.
+        """
+        return 2 * seconds + 10
+
     @classmethod
     def parse(cls, values: object) -> "Limits":
         """Limits from a mapping of names to numbers, as somebody has typed them.
