@@ -17,6 +17,14 @@ book: setup  ## run every chapter and build the HTML into _build/html
 lab: setup  ## open the chapters in JupyterLab
 	@$(PY) -m jupyter lab --notebook-dir=.
 
+check:  ## before each commit: formatting, lint, types, unit tests, in a minute
+	@./bootstrap.sh test
+	@$(PY) -m ruff format --check --quiet . || { echo "Run: make format" >&2; exit 1; }
+	@$(PY) -m ruff check --quiet .
+	@$(PY) -m byhand.notebooks check book/*.ipynb solutions/*/*.ipynb
+	@$(PY) -m mypy
+	@OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 -m "not slow"
+
 # tests that keep one processor busy and watch no clock: two at a time
 SINGLE := tests/test_homeworks.py tests/test_pages.py
 
@@ -61,4 +69,4 @@ format: setup  ## format code and clean the notebooks
 clean:  ## remove what was built (not the virtual environment, nor the course folder)
 	rm -rf _build book/node_modules
 
-.PHONY: help setup book lab test release collect grade export bench upgrade format clean
+.PHONY: help setup book lab check test release collect grade export bench upgrade format clean

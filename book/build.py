@@ -21,21 +21,22 @@ import time
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from importlib.metadata import PackageNotFoundError, version
-from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import yaml
+
+from byhand import mnist
+
+if TYPE_CHECKING:  # they take a second to import
+    from jupyter_cache.executors.utils import ExecutionResult
+    from nbformat import NotebookNode
 
 ROOT = Path(__file__).resolve().parents[1]
 BOOK = ROOT / "book"
 BUILD = ROOT / "_build"
 SITE = BUILD / "html"
 STAMP = BUILD / "built-from"  # holds the fingerprint of the last sound build
-MNIST_FILES = [
-    f"{split}-{kind}-ubyte"
-    for split in ("train", "t10k")
-    for kind in ("images-idx3", "labels-idx1")
-]
 NOT_INPUT = {"node_modules", "__pycache__", ".ipynb_checkpoints"}
 
 
@@ -75,7 +76,16 @@ def is_up_to_date() -> bool:
 
 
 def build(everything: bool, jobs: int) -> None:
-    """Run the chapters that need it, make all pages, and note what from."""
+    """Run the chapters that need it, make all pages, and note what from.
+
+    Args:
+        everything: whether to run the unchanged chapters, too.
+        jobs: chapters to run at a time, at least 1.
+
+    Raises:
+        BuildError: KaTeX or the data set could not be had, a chapter failed, or a page
+            gave a warning.
+    """
     STAMP.unlink(missing_ok=True)
     check_dot()
     install_katex()
@@ -103,7 +113,7 @@ def forget_old_results(caches: Path, keep: int = 4) -> None:
 
 def result_fingerprint() -> str:
     """Hash what the chapters' results depend on besides their own code."""
-    library = Path(find_spec("byhand").origin).parent
+    library = Path(mnist.__file__).parent
     facts = [platform.python_version(), data_set(), *installed_versions()]
     return _hash(facts, _files(library))
 
@@ -127,15 +137,12 @@ def installed_versions() -> list[str]:
 
 
 def data_set() -> str:
-    """Return the digits that chapters will use, without loading PyTorch to ask."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")) / "byhand"
-    root = Path(os.environ.get("BYHAND_DATA") or cache).expanduser()
-    there = [(root / "MNIST" / "raw" / name).exists() for name in MNIST_FILES]
-    return "MNIST" if all(there) else "digits"
+    """Return the name of the digits that chapters will use; PyTorch is not loaded."""
+    return "MNIST" if mnist.is_there() else "digits"
 
 
 def chapters() -> list[Path]:
-    """Return the notebooks that the table of contents lists, in its order."""
+    """Return the paths of the notebooks in the table of contents, in its order."""
     from sphinx_external_toc.parsing import parse_toc_yaml
 
     pages = (ROOT / f"{page}.ipynb" for page in parse_toc_yaml(ROOT / "_toc.yml"))
@@ -174,7 +181,11 @@ def check_dot() -> None:
 
 
 def install_katex() -> None:
-    """Install what book/package-lock.json names, unless it is there already."""
+    """Install what book/package-lock.json names, unless it is there already.
+
+    Raises:
+        BuildError: npm failed.
+    """
     lock, installed = BOOK / "package-lock.json", BOOK / "node_modules" / ".installed"
     if installed.exists() and installed.read_bytes() == lock.read_bytes():
         return
@@ -190,7 +201,11 @@ def install_katex() -> None:
 
 
 def fetch_data() -> None:
-    """Let the library fetch MNIST once, before chapters would do so all at a time."""
+    """Let the library fetch MNIST once, before chapters would do so all at a time.
+
+    Raises:
+        BuildError: there is a data set, but it is not sound.
+    """
     if data_set() == "MNIST" or os.environ.get("BYHAND_OFFLINE") == "1":
         return
     print("Fetching MNIST ...", flush=True)
@@ -206,6 +221,12 @@ def fetch_data() -> None:
 
 def run_chapters(paths: list[Path], cache_folder: Path, jobs: int) -> None:
     """Run the notebooks that are not in the cache, several at a time.
+
+    Args:
+        paths: the chapters.
+        cache_folder: jupyter-cache's, made unless it is there; gets the results.
+        jobs: chapters to run at a time; each gets its share of the cores for
+            PyTorch's threads, unless OMP_NUM_THREADS says otherwise.
 
     Raises:
         BuildError: a chapter failed. The others are run, and kept, all the same.
@@ -228,7 +249,7 @@ def run_chapters(paths: list[Path], cache_folder: Path, jobs: int) -> None:
     if not due:
         return
     jobs = min(jobs, len(due))
-    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, os.cpu_count() // jobs)))
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // jobs)))
     os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"  # this environment's kernel, no other
     failed = []
     with ThreadPoolExecutor(jobs) as pool:
@@ -255,8 +276,20 @@ def run_chapters(paths: list[Path], cache_folder: Path, jobs: int) -> None:
         raise BuildError(f"{', '.join(failed)} failed; the traceback stands above.")
 
 
-def run_chapter(path: Path, notebook):
-    """Run one notebook in its own folder; return jupyter-cache's result."""
+def run_chapter(path: Path, notebook: "NotebookNode") -> "ExecutionResult":
+    """Run one notebook in its own folder, in place.
+
+    Args:
+        path: where it lies.
+        notebook: what was read from there; gets the outputs.
+
+    Returns:
+        jupyter-cache's result: the notebook, the seconds it took, and what its code
+        raised, if anything.
+
+    Raises:
+        Exception: what jupyter-cache does not count as the code's, e.g. a dead kernel.
+    """
     from jupyter_cache.executors.utils import single_nb_execution
 
     print(f"  {path.name} ...", flush=True)
@@ -284,7 +317,7 @@ def complain(text: str) -> None:
     print(text, file=sys.stderr)
 
 
-def stderr_of(notebook) -> list[str]:
+def stderr_of(notebook: "NotebookNode") -> list[str]:
     """Return what a run notebook wrote to stderr: warnings, mostly."""
     outputs = [o for cell in notebook.cells for o in cell.get("outputs", [])]
     return [output.text for output in outputs if output.get("name") == "stderr"]
@@ -295,6 +328,9 @@ def stderr_of(notebook) -> list[str]:
 
 def make_pages(cache_folder: Path) -> None:
     """Let Jupyter Book make all pages; any warning is an error.
+
+    Args:
+        cache_folder: jupyter-cache's, which holds the result of every chapter.
 
     Raises:
         BuildError: there was a warning or an error.

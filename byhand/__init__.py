@@ -1,6 +1,6 @@
 """The library of *Deep Learning by Hand*: what its chapters and homeworks share.
 
-- :mod:`byhand.device`  where to compute, and reproducible random numbers
+- :mod:`byhand.device`  where to compute, how long it took, reproducible random numbers
 - :mod:`byhand.data`    MNIST (or the offline digits) and toy data in the plane
 - :mod:`byhand.plots`   figures that read well in light and dark, in colour or without
 - :mod:`byhand.check`   is what I built right? closeness, gradients, equality to torch
@@ -14,6 +14,7 @@ MODULES = ("check", "data", "plots", "practice")
 FUNCTIONS = {
     "default_device": "device",
     "say": "prose",
+    "seconds": "device",
     "seed_everything": "device",
     "use_style": "plots",
 }
@@ -21,7 +22,7 @@ FUNCTIONS = {
 __all__ = [*MODULES, *FUNCTIONS]
 
 
-def __getattr__(name: str):
+def __getattr__(name: str) -> object:
     """Import what is asked for: PyTorch and Matplotlib take seconds."""
     if name in MODULES:
         return importlib.import_module(f"byhand.{name}")

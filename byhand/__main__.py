@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run one command; 0 if all is well."""
+    """Run one command of the command line, or of ``argv``; 0 if all is well."""
     parser = argparse.ArgumentParser(prog="byhand", description=__doc__)
     verbs = parser.add_subparsers(required=True, metavar="COMMAND")
     verb = verbs.add_parser(

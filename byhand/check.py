@@ -16,12 +16,14 @@ in hidden tests.
 import hashlib
 import os
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.autograd.functional import vjp
 
+T = TypeVar("T")
 # relative and absolute tolerance by dtype: rounding of a few hundred operations
 TOLERANCES = {
     torch.float64: (1e-7, 1e-9),
@@ -32,8 +34,8 @@ TOLERANCES = {
 
 
 def close(
-    actual,
-    expected,
+    actual: Any,
+    expected: Any,
     name: str = "your result",
     rtol: float | None = None,
     atol: float | None = None,
@@ -56,7 +58,8 @@ def close(
     Raises:
         AssertionError: they differ; the message names the shape, the share of wrong
             entries, the first wrong one, and what the difference looks like
-            (transposed, wrong sign, scaled, shifted), never an expected value.
+            (transposed, wrong sign, scaled, shifted), never an expected value. Or
+            ``actual`` is no tensor, array or number where one is expected.
     """
     if hints:
         try:
@@ -107,7 +110,10 @@ def close(
 
 
 def numerical_vjp(
-    f: Callable, inputs: Sequence[Tensor], grad_output=None, eps: float = 1e-5
+    f: Callable,
+    inputs: Sequence[Tensor],
+    grad_output: Any = None,
+    eps: float = 1e-5,
 ) -> list[Tensor]:
     r"""Gradients of :math:`\langle v, f(x_1, …, x_n) \rangle` by central differences.
 
@@ -121,7 +127,11 @@ def numerical_vjp(
         eps: step ε.
 
     Returns:
-        One float64 tensor per input, of its shape.
+        One float64 tensor per input, of its shape, on the CPU.
+
+    Raises:
+        ValueError: ``grad_output`` has another shape than what ``f`` returns.
+        AssertionError: ``f`` returns neither a tensor nor a number.
     """
     # fresh and contiguous, so that .view(-1) writes into what f gets a copy of
     inputs = [
@@ -160,7 +170,7 @@ def gradients(
     f: Callable,
     inputs: Sequence[Tensor],
     grads: Sequence[Tensor],
-    grad_output=None,
+    grad_output: Any = None,
     names: Sequence[str] | None = None,
     eps: float | None = 1e-5,
     rtol: float = 1e-4,
@@ -170,9 +180,10 @@ def gradients(
 
     Args:
         f: the forward function, of ``len(inputs)`` tensors (float64 inside).
-        inputs: where to check; keep them small, the cost is two calls of ``f`` per
-            entry.
-        grads: what the backward pass returned for each input, for ``grad_output``.
+        inputs: tensors of any shape, where to check; keep them small, the cost is two
+            calls of ``f`` per entry.
+        grads: what the backward pass returned for each input, of its shape, for
+            ``grad_output``.
         grad_output: upstream gradient, of the shape of f's result; default: ones.
         names: what to call each gradient in messages, e.g. ``["dx", "dW", "db"]``.
         eps: step of the differences; None: by PyTorch's autograd instead, which is
@@ -180,7 +191,10 @@ def gradients(
 
     Raises:
         AssertionError: as :func:`close`; or ``grads`` is not one value per input.
-        ValueError: the numbers of inputs and names differ.
+        ValueError: the numbers of inputs and names differ, or ``grad_output`` has
+            another shape than what ``f`` returns.
+
+    Source: https://docs.pytorch.org/docs/stable/notes/gradcheck.html
     """
     names = names or [f"gradient {i}" for i in range(len(inputs))]
     if len(inputs) != len(names):
@@ -220,13 +234,15 @@ def same_as_torch(
             gradient of each input (one tensor, or a tuple in the inputs' order; None
             for an input to leave out). None checks the forward pass only.
         reference: a torch function or module of the same inputs.
-        inputs: tensors; floating-point ones are differentiated.
+        inputs: tensors of any shape; floating-point ones are differentiated.
         names: what to call the gradients; default ``d0, d1, …``.
         rtol, atol: tolerance, as in :func:`close`.
         seed: of the random upstream gradient.
 
     Raises:
-        AssertionError: as :func:`close`; ``forward`` or ``d…`` names what differs.
+        AssertionError: as :func:`close`, at the tolerance of the inputs' dtype;
+            ``forward`` or ``d…`` names what differs. Or the number of gradients is
+            neither that of the inputs nor that of the floating-point ones.
     """
     leaves = [x.detach().clone().requires_grad_(x.is_floating_point()) for x in inputs]
     expected = reference(*leaves)
@@ -255,11 +271,16 @@ def same_as_torch(
             close(grad, zero if leaf.grad is None else leaf.grad, name, rtol, atol)
 
 
-def unchanged(f: Callable, *args, atol: float = 0.0):
+def unchanged(f: Callable[..., T], *args: object, atol: float = 0.0) -> T:
     """``f(*args)``, asserting that the call leaves every tensor in ``args`` as it was.
 
     Args:
+        f: the function.
+        args: what to call it with, in order; what is no tensor is not watched.
         atol: how much an entry may change, e.g. by rounding when it is put back.
+
+    Returns:
+        What ``f`` returns.
 
     Raises:
         AssertionError: an argument was changed in place; the message says which.
@@ -286,13 +307,21 @@ def generator(test: str) -> torch.Generator:
 
     The environment variable ``BYHAND_SEED`` (any text; a grader sets it to the
     homework and the student) gives each submission numbers of its own.
+
+    Args:
+        test: the name of the test.
+
+    Returns:
+        A generator on the CPU, seeded by 32 bits of the SHA-256 of both.
     """
     text = f"{os.environ.get('BYHAND_SEED', 'practice')}/{test}"
     digest = hashlib.sha256(text.encode()).digest()
     return torch.Generator().manual_seed(int.from_bytes(digest[:4], "big"))
 
 
-def _agree(actual, expected, rtol: float | None, atol: float | None) -> bool:
+def _agree(
+    actual: object, expected: object, rtol: float | None, atol: float | None
+) -> bool:
     try:
         close(actual, expected, rtol=rtol, atol=atol)
     except AssertionError:
@@ -305,13 +334,13 @@ def _require(condition: bool, message: str) -> None:
         raise AssertionError(message)
 
 
-def _got(value) -> str:
+def _got(value: object) -> str:
     if value is None:
         return " You returned None: is a return statement missing?"
     return f" You returned a {type(value).__name__}."
 
 
-def _tensor(value, name: str) -> Tensor:
+def _tensor(value: Any, name: str) -> Tensor:
     if isinstance(value, Tensor):
         return value.detach().cpu()
     # a Python float is a float64; a bool is not a number that anyone meant

@@ -4,7 +4,7 @@ Where MNIST can be had (:mod:`byhand.mnist`), :func:`digits` gives that; otherwi
 scikit-learn's 1,797 built-in digits, enlarged from 8×8 to 28×28, and says so.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 
@@ -64,14 +64,20 @@ def digits(split: str = "train", device: torch.device | str = "cpu") -> Digits:
     return Digits(images.to(device), labels.to(device), name)
 
 
-def dataset(split: str = "train", transform=None) -> Dataset:
+def dataset(split: str = "train", transform: Callable | None = None) -> Dataset:
     """The same digits as a torch ``Dataset`` of (image, label) pairs.
 
     This is the usual, per-image way; :func:`digits` is the fast one.
 
     Args:
         split: ``"train"`` or ``"test"``.
-        transform: applied to each PIL image; default: to a (1, 28, 28) tensor.
+        transform: applied to each PIL image (28×28, grey); default: to a
+            (1, 28, 28) float32 tensor in [0, 1]. Labels are int, 0 to 9.
+
+    Raises:
+        ValueError, DataNotFoundError: as :func:`digits`.
+
+    Source: https://docs.pytorch.org/vision/stable/generated/torchvision.datasets.MNIST.html
     """
     from torchvision.datasets import MNIST
     from torchvision.transforms import ToTensor
@@ -100,6 +106,9 @@ def batches(
         shuffle: a new random order each time.
         generator: CPU generator for the order; default: PyTorch's own.
         drop_last: leave out a last, smaller batch.
+
+    Yields:
+        One batch of each tensor, (batch_size, ...): views if ``shuffle`` is false.
 
     Raises:
         ValueError: no tensors, different N, or a batch size below 1.
@@ -173,13 +182,13 @@ def toy(
 class _ImageDataset(Dataset):
     """(N, 1, 28, 28) images in [0, 1] as PIL images, the form transforms expect."""
 
-    def __init__(self, images: Tensor, labels: Tensor, transform):
+    def __init__(self, images: Tensor, labels: Tensor, transform: Callable):
         self.images, self.labels, self.transform = images, labels, transform
 
     def __len__(self) -> int:
         return len(self.images)
 
-    def __getitem__(self, index: int):
+    def __getitem__(self, index: int) -> tuple:
         from torchvision.transforms.functional import to_pil_image
 
         return self.transform(to_pil_image(self.images[index])), int(self.labels[index])
@@ -198,9 +207,9 @@ def _arrays(split: str) -> tuple[Tensor, Tensor, str]:
         # read here: importing torchvision takes as long as training some models
         prefix = root / "MNIST" / "raw" / ("train" if split == "train" else "t10k")
         pixels = _read_idx(f"{prefix}-images-idx3-ubyte", header=16)
-        labels = _read_idx(f"{prefix}-labels-idx1-ubyte", header=8)
+        classes = _read_idx(f"{prefix}-labels-idx1-ubyte", header=8)
         images = torch.from_numpy(pixels).view(-1, 1, 28, 28).float().div_(255)
-        return images, torch.from_numpy(labels).long(), "MNIST"
+        return images, torch.from_numpy(classes).long(), "MNIST"
     images, labels = _sklearn_digits()
     stop = len(images) * 4 // 5
     rows = slice(None, stop) if split == "train" else slice(stop, None)

@@ -8,6 +8,7 @@ import hashlib
 import os
 import socket
 import sys
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -30,12 +31,30 @@ class DataNotFoundError(FileNotFoundError):
     """MNIST is not where it was looked for, or is damaged."""
 
 
+def data_root() -> Path:
+    """Folder whose ``MNIST/raw`` is to hold the files: ``$BYHAND_DATA``, or the cache."""
+    cache_folder = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")) / "byhand"
+    return Path(os.environ.get("BYHAND_DATA") or cache_folder).expanduser()
+
+
+def is_there() -> bool:
+    """Whether the four files are in :func:`data_root`; they are not read to ask."""
+    raw = data_root() / "MNIST" / "raw"
+    return all((raw / name).exists() for name in MNIST_MD5)
+
+
 @cache
 def mnist_folder() -> Path | None:
-    """Folder that holds a sound MNIST in torchvision's layout, or None (offline)."""
-    given = os.environ.get("BYHAND_DATA")
+    """Folder that holds a sound MNIST in torchvision's layout, or None (offline).
+
+    The files are verified once in a process. Where there are none in the cache, they
+    are downloaded, unless ``BYHAND_OFFLINE`` is 1; what is done instead is printed.
+
+    Raises:
+        DataNotFoundError: ``$BYHAND_DATA`` is set, but holds no sound MNIST.
+    """
+    root, given = data_root(), os.environ.get("BYHAND_DATA")
     if given:
-        root = Path(given).expanduser()
         problem = None if os.environ.get(SOUND) == given else _problem(root)
         if problem:
             raise DataNotFoundError(
@@ -44,7 +63,6 @@ def mnist_folder() -> Path | None:
                 "download them, or to use the built-in digits without internet."
             )
         return root
-    root = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "byhand"
     if not _problem(root):
         return root
     if os.environ.get("BYHAND_OFFLINE") != "1":
@@ -85,7 +103,7 @@ def _problem(root: Path) -> str | None:
 
 
 @contextmanager
-def _timeout(seconds: float):
+def _timeout(seconds: float) -> Iterator[None]:
     """Give up on a network that does not answer; restored afterwards."""
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(seconds)

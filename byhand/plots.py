@@ -14,6 +14,7 @@ from IPython.display import SVG, display
 from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
+from matplotlib.rcsetup import cycler
 from matplotlib_inline.backend_inline import set_matplotlib_formats
 from PIL import Image
 from torch import Tensor
@@ -42,10 +43,8 @@ def use_style() -> None:
     """
     mpl.rcdefaults()
     colours = ["blue", "orange", "green", "pink", "sky", "amber"]
-    cycle = mpl.cycler(color=[COLOURS[c] for c in colours])
-    cycle += mpl.cycler(
-        linestyle=["-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1))]
-    )
+    cycle = cycler(color=[COLOURS[c] for c in colours])
+    cycle += cycler(linestyle=["-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1))])
     mpl.rcParams.update(
         {
             "axes.prop_cycle": cycle,
@@ -91,7 +90,7 @@ def lines() -> None:
     _formats("svg", metadata={"Date": None})  # the same figure is the same file
 
 
-def _formats(name: str, **options) -> None:
+def _formats(name: str, **options: object) -> None:
     if get_ipython() is not None:
         set_matplotlib_formats(name, **options)
 
@@ -105,7 +104,7 @@ def _light_png(figure: Figure) -> tuple[bytes, dict] | None:
     if shown is None:
         return None
     png, size = shown
-    image = Image.open(BytesIO(png))
+    image: Image.Image = Image.open(BytesIO(png))
     red, green, blue, _ = image.split()
     if red == green == blue:
         image = image.convert("LA")
@@ -125,12 +124,15 @@ def show_images(
     """A grid of grey images.
 
     Args:
-        images: (N, H, W) or (N, 1, H, W), any device.
+        images: (N, H, W) or (N, 1, H, W), N at least 1, any device.
         titles: one a picture; default: none.
         columns: pictures in a row.
         size: of one picture, in inches.
         cmap: colour map.
         limits: values shown as the map's ends; None: each image's own.
+
+    Returns:
+        The figure; each column is 1.05 · ``size`` inches wide.
 
     Raises:
         ValueError: the shape is neither of the two, or titles are too few.
@@ -167,7 +169,13 @@ def show_points(
     """Points of two classes in the plane, told apart by colour and by marker.
 
     Args:
-        X: (N, 2); y: (N,) of 0 and 1; axis: where to draw, default: a new figure.
+        X: (N, 2), any device.
+        y: (N,) of 0 and 1, on the same one.
+        axis: where to draw; default: a new figure.
+        size: of a marker, in points² (Matplotlib's ``s``).
+
+    Returns:
+        The axes drawn into.
     """
     axis = axis or plt.subplots(figsize=(3.4, 3.4))[1]
     for label, marker in ((0, "o"), (1, "^")):
@@ -191,6 +199,11 @@ def show_graph(graph: Digraph, width: float = 6.0, height: float = 7.0) -> None:
     Args:
         graph: what ``torchviz.make_dot`` or ``draw_graph(…).visual_graph`` returns.
         width, height: the picture is shrunk, not enlarged, to fit, in inches.
+
+    Raises:
+        subprocess.CalledProcessError: ``dot`` cannot read the graph.
+
+    Source: https://graphviz.org/docs/attrs/size/
     """
     if shutil.which("dot") is None:
         say(

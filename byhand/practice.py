@@ -6,16 +6,42 @@
 The function is compared with PyTorch on cases that grow from a single number to several
 examples, channels and settings. The first that fails is shown with its inputs, what you
 return, and what is right: small enough to be worked out with pencil and paper.
+
+What :func:`ask` hands to each function, and what it wants back. Tensors are float64, the
+labels int64; an upstream gradient ``dout`` has the shape of the forward result.
+
+========================== ====================================== ==================
+layer                      arguments                              result
+========================== ====================================== ==================
+``linear_forward``         X (N, D), W (M, D), b (M,)             Y (N, M)
+``linear_backward``        dout (N, M), X, W                      dX, dW, db
+``relu_forward``,          x of any shape                         y, of x's shape
+``sigmoid_forward``
+``relu_backward``          dout, x                                dx
+``cross_entropy_forward``  logits (N, C), labels (N,) in 0..C-1   loss (), the mean
+``cross_entropy_backward`` logits, labels                         dlogits (N, C)
+``conv2d_forward``         X (N, C, H, W), K (O, C, kH, kW),      Y (N, O, H', W')
+                           b (O,); stride, padding, dilation
+``conv2d_backward``        dout, X, K; the same settings          dX, dK, db
+``max_pool_forward``       X (N, C, H, W); kernel, stride         Y (N, C, H', W')
+``max_pool_backward``      dout, X; the same settings             dX
+========================== ====================================== ==================
+
+Settings are whole numbers, the same for height and width, given by name. With a kernel
+of k, H' = ⌊(H + 2·padding − dilation·(k − 1) − 1) / stride⌋ + 1, as in
+https://docs.pytorch.org/docs/stable/generated/torch.nn.Conv2d.html.
 """
 
 import itertools
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import matplotlib.pyplot as plt
 import torch
 import torch.nn.functional as F
+from matplotlib.axes import Axes
 from torch import Tensor
 
 from byhand import check
@@ -23,7 +49,7 @@ from byhand.plots import COLOURS
 
 MAX_CASES = 300
 MAX_PANELS = 6  # pictures of one tensor
-Case = tuple[dict[str, Tensor], dict[str, object]]  # tensors by name, settings by name
+Case = tuple[dict[str, Tensor], dict[str, int]]  # tensors by name, settings by name
 
 
 @dataclass(frozen=True)
@@ -32,8 +58,9 @@ class Layer:
 
     Args:
         reference: PyTorch's, with the same arguments.
-        cases: tensors and settings, from the smallest on.
-        results: names of what it returns.
+        cases: tensors and settings, from the smallest on; the tensors in the order of
+            the function's arguments, the settings to be given by name.
+        results: names of what it returns; if there are several, it is a tuple.
     """
 
     reference: Callable
@@ -50,7 +77,8 @@ def ask(mine: Callable, layer: str | None = None, draw: bool = True) -> None:
 
     Args:
         mine: the function, with the homeworks' arguments, e.g.
-            ``conv2d_forward(X, K, b, stride=1, padding=0, dilation=1)``.
+            ``conv2d_forward(X, K, b, stride=1, padding=0, dilation=1)``. It is handed
+            what the table above says, as tensors of its own, on the CPU.
         layer: which function it is; default: the one of its own name.
         draw: whether to draw the case.
 
@@ -64,11 +92,11 @@ def ask(mine: Callable, layer: str | None = None, draw: bool = True) -> None:
         raise ValueError(
             f"There is no layer {layer!r} to ask about. There are: {known}."
         )
-    known = LAYERS[layer]
+    asked = LAYERS[layer]
     tried = 0
-    for tensors, settings in itertools.islice(known.cases(), MAX_CASES):
+    for tensors, settings in itertools.islice(asked.cases(), MAX_CASES):
         tried += 1
-        expected = known.reference(*tensors.values(), **settings)
+        expected = asked.reference(*tensors.values(), **settings)
         given = {name: value.clone() for name, value in tensors.items()}
         actual, problem = None, ""
         try:
@@ -79,10 +107,10 @@ def ask(mine: Callable, layer: str | None = None, draw: bool = True) -> None:
         if not problem and changed:
             problem = f"It changes its argument {changed[0]} in place."
         if not problem:
-            problem = _difference(actual, expected, known.results)
+            problem = _difference(actual, expected, asked.results)
         if problem:
             if draw:
-                _draw(layer, tensors, actual, expected, known.results)
+                _draw(layer, tensors, actual, expected, asked.results)
             raise Wrong(
                 f"{layer} fails in {_words(tensors, settings)}. {problem} (It is the "
                 f"smallest of the cases that fail; {tried - 1} smaller ones are right.)"
@@ -90,7 +118,7 @@ def ask(mine: Callable, layer: str | None = None, draw: bool = True) -> None:
     print(f"{layer} agrees with PyTorch in {tried} cases, from the smallest on.")
 
 
-def _difference(actual, expected, names: tuple[str, ...]) -> str:
+def _difference(actual: Any, expected: Any, names: tuple[str, ...]) -> str:
     try:
         if len(names) == 1:
             check.close(actual, expected, names[0])
@@ -115,11 +143,14 @@ def _words(tensors: dict, settings: dict) -> str:
     )
 
 
-def _draw(layer: str, tensors: dict, actual, expected, names: tuple[str, ...]) -> None:
+def _draw(
+    layer: str, tensors: dict, actual: Any, expected: Any, names: tuple[str, ...]
+) -> None:
     """Inputs, what came, and what is right, each as tables of numbers."""
     several = len(names) > 1
     wanted = dict(zip(names, expected if several else [expected], strict=True))
     came = actual if several and isinstance(actual, (tuple, list)) else [actual]
+    columns: list[tuple[str, Tensor, Tensor | None]]
     columns = [(name, value, None) for name, value in tensors.items()]
     for name, right in wanted.items():
         own = came[names.index(name)] if names.index(name) < len(came) else None
@@ -156,7 +187,7 @@ def _panels(value: Tensor) -> list[Tensor]:
     return list(value.reshape(-1, *value.shape[-2:]))
 
 
-def _table(axis, panel: Tensor, right: Tensor | None) -> None:
+def _table(axis: Axes, panel: Tensor, right: Tensor | None) -> None:
     """One matrix as a picture with its numbers; wrong ones are framed."""
     axis.imshow(torch.zeros_like(panel).numpy(), cmap="Greys", vmin=0, vmax=1)
     height, width = panel.shape
@@ -188,7 +219,7 @@ def _whole(*shape: int, seed: int) -> Tensor:
 def _backward(forward: Callable, wanted: tuple[int, ...]) -> Callable:
     """The gradients of a function at some of its arguments, by PyTorch."""
 
-    def gradients(dout, *args, **settings):
+    def gradients(dout: Tensor, *args: Tensor, **settings: int) -> Any:
         with torch.enable_grad():
             leaves = [a.clone() for a in args]
             for place in wanted:
@@ -210,7 +241,8 @@ def _linear_cases() -> Iterator[Case]:
 def _pointwise_cases() -> Iterator[Case]:
     for number in (2.0, -1.0, 0.0, -40.0, 40.0):
         yield {"x": torch.tensor([number]).double()}, {}
-    for shape in [(2,), (2, 2), (1, 2, 3)]:
+    shapes: list[tuple[int, ...]] = [(2,), (2, 2), (1, 2, 3)]
+    for shape in shapes:
         yield {"x": _whole(*shape, seed=len(shape)) / 2}, {}
 
 
@@ -226,9 +258,9 @@ def _labelled_cases() -> Iterator[Case]:
 def _image_cases(with_kernel: bool) -> Iterator[Case]:
     shapes = itertools.product((1, 2), (1, 2), (1, 2), (1, 2, 3, 4), (1, 2, 3, 5))
     kernels = itertools.product((1, 2, 3), (1, 2, 3))
-    strides, paddings, dilations = (1, 2, 3), (0, 1, 2), (1, 2)
+    strides, paddings, dilations = [1, 2, 3], [0, 1, 2], [1, 2]
     if not with_kernel:
-        paddings, dilations = (0,), (1,)
+        paddings, dilations = paddings[:1], dilations[:1]
     found = []
     for (n, c, o, h, w), (kh, kw) in itertools.product(shapes, list(kernels)):
         for s, p, d in itertools.product(strides, paddings, dilations):
@@ -241,8 +273,8 @@ def _image_cases(with_kernel: bool) -> Iterator[Case]:
     # of each size a few, so that all settings get their turn
     found.sort()
     by_size = itertools.groupby(found, key=lambda case: case[0])
-    for _, group in by_size:
-        group = list(group)
+    for _, of_size in by_size:
+        group = list(of_size)
         for _, n, c, o, h, w, kh, kw, s, p, d in group[:: max(1, len(group) // 12)]:
             X, seed = _whole(n, c, h, w, seed=h + w), 50 + n + c + o
             if with_kernel:
@@ -270,25 +302,32 @@ def _with_dout(cases: Callable, forward: Callable, leave_out: str = "") -> Calla
     return found
 
 
-def _conv2d(X, K, b=None, stride=1, padding=0, dilation=1):
+def _conv2d(
+    X: Tensor,
+    K: Tensor,
+    b: Tensor | None = None,
+    stride: int = 1,
+    padding: int = 0,
+    dilation: int = 1,
+) -> Tensor:
     return F.conv2d(X, K, b, stride, padding, dilation)
 
 
-def _conv2d_gradients(dout, X, K, **settings):
+def _conv2d_gradients(dout: Tensor, X: Tensor, K: Tensor, **settings: int) -> tuple:
     b = torch.zeros(len(K), dtype=X.dtype)
     return _backward(_conv2d, (0, 1, 2))(dout, X, K, b, **settings)
 
 
-def _linear_gradients(dout, X, W):
+def _linear_gradients(dout: Tensor, X: Tensor, W: Tensor) -> tuple:
     b = torch.zeros(len(W), dtype=X.dtype)
     return _backward(F.linear, (0, 1, 2))(dout, X, W, b)
 
 
-def _max_pool(X, kernel, stride):
+def _max_pool(X: Tensor, kernel: int, stride: int) -> Tensor:
     return F.max_pool2d(X, kernel, stride)
 
 
-def _cross_entropy_gradient(logits, labels):
+def _cross_entropy_gradient(logits: Tensor, labels: Tensor) -> Tensor:
     return _backward(F.cross_entropy, (0,))(torch.tensor(1.0).double(), logits, labels)
 
 
@@ -300,7 +339,7 @@ def _poolings() -> Iterator[Case]:
     return _image_cases(with_kernel=False)
 
 
-LAYERS = {
+LAYERS: dict[str, Layer] = {
     "linear_forward": Layer(F.linear, _linear_cases, ("Y",)),
     "linear_backward": Layer(
         _linear_gradients, _with_dout(_linear_cases, F.linear, "b"), ("dX", "dW", "db")

@@ -8,5 +8,8 @@ def say(text: str) -> None:
 
     Chapters use it for every sentence that states a measured number, so that the
     sentence and the measurement cannot disagree.
+
+    Args:
+        text: Markdown, with formulas in ``$…$`` or ``$$…$$``.
     """
     display(Markdown(text))

@@ -39,7 +39,8 @@ class Report:
         tests: for each test that has something to see, its points, and what it said
             (None: it passed).
         missing: functions and classes that are not written yet.
-        forbidden: calls that the homework does not allow, and where.
+        forbidden: calls that the homework does not allow, and where; they matter only
+            where a graded function makes them.
         doubtful: the same where the name alone does not tell.
         faults: what is wrong with the file, or kept it from running to its end.
     """
@@ -53,7 +54,7 @@ class Report:
     @property
     def fit(self) -> bool:
         """Whether it may be handed in (which says nothing about its marks)."""
-        return not self.faults and not self.forbidden
+        return not self.faults
 
     @property
     def passed(self) -> int:
@@ -280,7 +281,11 @@ def main(path: Path, seconds: float) -> int:
         progress_done()
     print(f"\n{report.passed} of {len(report.tests)} tests pass that you can see here.")
     _list("To be put right before you hand in", report.faults)
-    _list("Not allowed in this homework", report.forbidden)
+    _list(
+        "Worth a look: not allowed in this homework (it costs the points of the exercises "
+        "whose functions really call it)",
+        report.forbidden,
+    )
     _list("Not allowed where it is called on a tensor", report.doubtful)
     _list("Not written yet", report.missing)
     if report.fit:

@@ -100,11 +100,13 @@ def _parser() -> argparse.ArgumentParser:
         "--from", dest="source", type=_path, help="collect this folder first"
     )
     _exchange(verb)
-    verb.add_argument("--jobs", type=int, help="how many at a time (default: all CPUs)")
+    verb.add_argument(
+        "--jobs", type=_count, help="how many at a time (default: all CPUs)"
+    )
     verb.add_argument("--force", action="store_true", help="grade everything anew")
     verb.add_argument(
         "--engine",
-        choices=sorted(ENGINES, reverse=True),
+        choices=list(ENGINES),
         default="local",
         help="where: on this machine, or on a Dask cluster (--scheduler)",
     )
@@ -130,6 +132,13 @@ def _exchange(verb: argparse.ArgumentParser) -> None:
         metavar="FOLDER",
         help="collect from nbgrader's exchange (/usr/local/share/nbgrader/exchange)",
     )
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"at least 1, not {number}")
+    return number
 
 
 def _path(text: str) -> Path:

@@ -160,7 +160,8 @@ class _Run:
                 reason = f"the grader failed on it: {result.error}"
                 yield self._spoilt(student, reason)
             else:
-                self.cache.put(due[student].key, result.verdict)
+                if not result.verdict.timed_out:  # it may have been the machine's fault
+                    self.cache.put(due[student].key, result.verdict)
                 yield self._finish(student, due.pop(student), result.verdict)
 
     def _finish(

@@ -175,6 +175,20 @@ def test_data_set_is_the_one_that_the_library_uses():
     assert build.data_set() == data.digits("test").name
 
 
+def test_a_build_with_nothing_to_do_loads_no_pytorch():
+    code = (
+        "import sys, build; build.result_fingerprint(); print('torch' in sys.modules)"
+    )
+    paths = [str(ROOT / "book"), *sys.path]
+    result = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(paths)},
+    )
+    assert result.stdout == "False\n", result.stderr
+
+
 def test_widgets_run_without_a_kernel(book):
     cells = [
         markdown("# Widgets\n\n" + "A paragraph.\n\n" * 80),

@@ -81,6 +81,18 @@ def test_damaged_file_is_refused(fresh, monkeypatch):
         data.digits()
 
 
+def test_whether_mnist_is_there_can_be_asked_without_reading_it(fresh, monkeypatch):
+    assert not mnist.is_there()
+    write_mnist(fresh / "cache" / "byhand")
+    assert mnist.is_there()
+    monkeypatch.setenv("BYHAND_DATA", str(fresh / "own"))
+    assert not mnist.is_there()
+    write_mnist(fresh / "own")
+    assert mnist.is_there()
+    (fresh / "own/MNIST/raw/t10k-labels-idx1-ubyte").unlink()
+    assert not mnist.is_there()
+
+
 def test_only_the_folder_that_was_found_sound_is_not_looked_through(fresh, monkeypatch):
     write_mnist(fresh / "own")
     monkeypatch.setenv("BYHAND_DATA", str(fresh / "own"))

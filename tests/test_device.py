@@ -1,12 +1,13 @@
-"""Device choice and seeding."""
+"""Device choice, timing and seeding."""
 
 import random
+import time
 
 import numpy as np
 import pytest
 import torch
 
-from byhand import default_device, seed_everything
+from byhand import default_device, device, seconds, seed_everything
 
 
 def test_default_device_can_be_used():
@@ -32,6 +33,32 @@ def test_environment_overrules_the_device(monkeypatch):
         monkeypatch.setenv("BYHAND_DEVICE", wrong)
         with pytest.raises(ValueError, match="BYHAND_DEVICE"):
             default_device()
+
+
+def test_seconds_are_those_of_the_shortest_run(monkeypatch):
+    clock = 0.0
+    durations = iter((5.0, 2.0, 3.0))
+
+    def task():
+        nonlocal clock
+        clock += next(durations)
+
+    monkeypatch.setattr(time, "perf_counter", lambda: clock)
+    assert seconds(task, repeats=3) == 2.0
+    assert next(durations, None) is None  # three runs, and no other
+
+
+def test_seconds_wait_for_an_accelerator(monkeypatch):
+    done = []
+    monkeypatch.setattr(device, "default_device", lambda: torch.device("cuda", 1))
+    monkeypatch.setattr(torch.accelerator, "synchronize", done.append)
+    assert 0 <= seconds(lambda: done.append("task"), repeats=1) < 60
+    assert done == [torch.device("cuda", 1), "task", torch.device("cuda", 1)]
+
+
+def test_seconds_of_no_run_are_refused():
+    with pytest.raises(ValueError, match="at least 1, not 0"):
+        seconds(lambda: None, repeats=0)
 
 
 def test_seeding_repeats_every_source_of_random_numbers():

@@ -1,4 +1,4 @@
-"""Which tests a forbidden call fails; `byhand validate` tells students the same."""
+"""What looks forbidden in a cell; `byhand validate` tells students what graders see."""
 
 import json
 
@@ -7,15 +7,15 @@ import pytest
 
 from byhand import validate
 from byhand.banned import Use, Written, read_cells
-from byhand.cells import names
-from grader.notebook.forbidden import forbidden
+from grader.notebook import forbidden
+from grader.notebook.forbidden import hints
 from grader.notebook.reading import cells_of, read
 from grader.notebook.repair import repair
 from grader.notebook.sheet import Cell, Sheet, SheetCell
 from tests.attacks import FORBIDDEN
 from tests.support.sheets import sheet_of
 from tests.support.solutions import ROOT, Homework
-from tests.support.submissions import HW
+from tests.support.submissions import HW, RELEASED
 from tests.support.tables import TABLES
 
 BANNED = ("torch.nn", "torch.relu", ".backward")
@@ -75,81 +75,48 @@ def test_methods_that_may_be_of_tensors_are_doubtful():
     assert cell.doubtful == ()
 
 
-def sheet(**sources: str) -> Sheet:
-    """A homework of these cells; what ends in _test is one."""
-    cells = []
-    for name, source in sources.items():
-        test = name.endswith("_test")
-        kind = "given" if name == "setup" else "test" if test else "solution"
-        cells.append(SheetCell(name, kind, "code", source, "", kind != "solution"))
-    return Sheet("hw", tuple(cells), BANNED)
+SETUP = SheetCell("setup", "given", "code", "import torch\neval('1')", "", True)
+RELU = SheetCell("relu", "solution", "code", "def relu(x): ...", "", False)
+TEST = SheetCell("relu_test", "test", "code", "eval('relu(0)')", "", True, 1)
+SHEET = Sheet("hw", (SETUP, RELU, TEST), BANNED)
 
 
-SHEET = sheet(
-    setup="import torch, torch.nn.functional as F",
-    relu="def relu(x): ...",
-    relu_test="assert relu(0) == 0",
-    net="def net(x): ...",
-    net_test="assert net(0) == 0",
-    other_test="import math\nassert math.pi > 3",
-)
+def said(relu: str, *own: str, setup: str = SETUP.source) -> list[str]:
+    """The hints on a solution; more cells are the student's own, after it."""
+    texts = {"setup": setup, "relu": relu, "relu_test": TEST.source}
+    cells = [Cell(name, True, source) for name, source in texts.items()]
+    cells += [Cell(None, True, source) for source in own]
+    return hints([*cells, Cell(None, False, "eval")], SHEET)
 
 
-def faults(relu="def relu(x): return x", net="def net(x): return relu(x)", *own: str):
-    """What is said of each test; more cells are the student's own, at the top."""
-    texts = {"relu": relu, "net": net}
-    cells = [Cell(None, True, source) for source in own]
-    for cell in SHEET.cells:
-        cells.append(Cell(cell.name, True, texts.get(cell.name, cell.source)))
-    return {name: fault.words for name, fault in forbidden(cells, SHEET).items()}
+def test_what_is_worth_a_look():
+    assert said("def relu(x):\n    return x.clamp(min=0)") == []
+    assert said("def relu(x):\n    return torch.relu(x)") == [
+        "worth a look: relu, line 2: torch.relu"
+    ]
+    assert said("x = 1", "y = 2", "eval('torch.relu')") == [
+        "worth a look: cell 5, line 1: eval"
+    ]
 
 
-def test_nothing_forbidden():
-    assert faults() == {}
-
-
-def test_a_test_is_about_what_it_uses_and_what_that_uses():
-    words = "torch.relu is not allowed in this exercise: relu, line 1."
-    assert faults("relu = torch.relu") == {"relu_test": words, "net_test": words}
-    words = "torch.relu is not allowed in this exercise: net, line 2."
-    assert faults(net="def net(x):\n    return torch.relu(x)") == {"net_test": words}
-
-
-def test_it_is_about_cells_of_the_students_own_too():
-    own = "def helper(x):\n    return F.relu(x)"
-    words = "torch.nn.functional.relu is not allowed in this exercise: cell 1, line 2."
-    # F is not imported yet where this cell stands
-    assert faults("relu = helper", "net = 1", own) == {}
-    own = f"import torch.nn.functional as F\n{own}"
-    found = faults("relu = helper", "net = 1", own)
-    assert found == {"relu_test": words.replace("line 2", "line 1").replace(
-        "torch.nn.functional.relu", "torch.nn.functional")}  # fmt: skip
-
-
-def test_what_no_test_is_about_may_be_tried():
-    assert (
-        faults("relu = 1", "net = 1", "import torch\ntorch.relu(torch.ones(1))") == {}
+def test_given_cells_are_not_read_unless_they_were_changed():
+    assert said("relu = 1") == []
+    changed = f"{SETUP.source}\nf = torch.nn.Linear"
+    assert "worth a look: setup, line 3: torch.nn.Linear" in said(
+        "x = 1", setup=changed
     )
 
 
-def test_what_hides_fails_all_tests():
-    words = (
-        "relu, line 1: eval hides what your code calls, which is not allowed in a "
-        "homework that forbids some calls."
-    )
-    assert faults("relu = eval('torch.relu')") == dict.fromkeys(
-        ["relu_test", "net_test", "other_test"], words
-    )
+def test_many_are_summed_up():
+    lines = "\n".join(["torch.relu(x)"] * 9)
+    found = said(lines)
+    assert len(found) == forbidden.MOST
+    assert found[-1] == "worth a look: and 5 more"
 
 
-def test_text_and_tests_are_not_read():
-    cells = [Cell(None, False, "eval"), Cell("relu_test", True, "eval('1')")]
-    assert forbidden(cells, SHEET) == {}
-
-
-def test_where_nothing_is_forbidden_nothing_hides():
+def test_where_nothing_is_forbidden_nothing_is_worth_a_look():
     free = Sheet("hw", SHEET.cells)
-    assert forbidden([Cell("relu", True, "eval('torch.relu')")], free) == {}
+    assert hints([Cell("relu", True, "eval('torch.relu')")], free) == []
 
 
 # `byhand validate` reads the same cells
@@ -162,56 +129,51 @@ def seen_by_validate(notebook: nbformat.NotebookNode) -> list[str]:
     return report.forbidden
 
 
-def place_of(words: str) -> str:
-    """The use that a fault of the grader's is about, as `byhand validate` writes it."""
-    if "hides what your code calls" in words:
-        label, line, name = words.split(" hides")[0].replace(",", ":").split(": ", 2)
-        return f"{name} ({label}, {line})"
-    name, place = words.removesuffix(".").split(" is not allowed in this exercise: ")
+def as_validate_says(hint: str) -> str:
+    place, name = hint.removeprefix("worth a look: ").split(": ", 1)
     return f"{name} ({place})"
 
 
+@pytest.fixture
+def all_hints(monkeypatch):
+    monkeypatch.setattr(forbidden, "MOST", 1000)
+
+
 @pytest.mark.parametrize("attack", FORBIDDEN, ids=lambda attack: attack.name)
-def test_attacks_on_forbidden_calls(attack):
-    path = ROOT / "assignments" / HW / f"{HW}.ipynb"
-    released = json.loads(path.read_text("utf8"))
+def test_attacks_on_forbidden_calls(attack, all_hints):
+    released = json.loads(RELEASED.read_text("utf8"))
     content = json.dumps(attack.notebook(released, course="/c", root="/r", port=9))
-    seen = seen_by_validate(nbformat.reads(content, 4))
     notebook = read(content.encode())
     repair(notebook, sheet_of(HW))
-    acted_upon = forbidden(cells_of(notebook), sheet_of(HW))
-    places = {place_of(fault.words) for fault in acted_upon.values()}
-    assert places <= set(seen)
-    assert bool(places) == bool(seen)
+    found = hints(cells_of(notebook), sheet_of(HW))
+    seen = seen_by_validate(nbformat.reads(content, 4))
+    assert [as_validate_says(hint) for hint in found] == seen
+    assert bool(seen) != (attack.name in ("call-planted", "call-shell"))
 
 
 @pytest.mark.parametrize("name", ["hw1_backprop", "hw2_cnn", "hw3_training"])
-def test_wrong_and_right_solutions(name):
-    """None that a homework's table knows is forbidden; with a forbidden call, each is."""
-    whole, homework = sheet_of(name), Homework(name)
+def test_wrong_and_right_solutions(name, all_hints):
+    """None that a homework's table knows is worth a look; with a forbidden call, each."""
+    sheet, homework = sheet_of(name), Homework(name)
     path = ROOT / "assignments" / name / f"{name}.ipynb"
     released = nbformat.read(path, 4)
     cells = {cell.id: cell for cell in released.cells}
-    call = next(pattern for pattern in whole.banned if pattern.startswith("torch."))
-    setup = [cells[cell.name] for cell in whole.cells if cell.kind == "given"]
+    setup = [cells[cell.name] for cell in sheet.cells if cell.kind == "given"]
+    call = next(pattern for pattern in sheet.banned if pattern.startswith("torch."))
 
-    def fate(entry, source: str) -> list[str]:
+    def seen(entry, source: str) -> list[str]:
         """What both say of the homework with nothing but this in it."""
-        uses = ", ".join(sorted(names(source)[1]))
-        test = SheetCell("all_test", "test", "code", uses, "", True)
-        sheet = Sheet(name, (*whole.cells, test), whole.banned)
         cell = nbformat.from_dict(cells[entry.cell] | {"source": source})
         notebook = nbformat.from_dict(released | {"cells": [*setup, cell]})
-        seen = seen_by_validate(notebook)
-        faults = forbidden(cells_of(notebook), sheet)
-        acted_upon = [place_of(f.words) for n, f in faults.items() if n == "all_test"]
-        assert acted_upon == seen[:1]
-        return seen
+        found = hints(cells_of(notebook), sheet)
+        by_validate = seen_by_validate(notebook)
+        assert [as_validate_says(hint) for hint in found] == by_validate
+        return by_validate
 
     for n, entry in enumerate((*TABLES[name].WRONG, *TABLES[name].RIGHT)):
         source = homework.edited(entry.cell, entry.code)
-        assert fate(entry, source) == [], entry
+        assert seen(entry, source) == [], entry
         if n % 10 == 0:
             lines = f"{source.rstrip()}\nx = {call}.f()"
             place = f"({entry.cell}, line {len(lines.splitlines())})"
-            assert fate(entry, lines) == [f"{call}.f {place}"]
+            assert seen(entry, lines) == [f"{call}.f {place}"]

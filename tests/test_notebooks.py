@@ -1,12 +1,15 @@
-"""Every notebook in the project is clean, portable and leads where it says."""
+"""Every notebook is clean, portable, leads where it says; chapters speak one dialect."""
 
+import ast
 import re
+from functools import cache
 from pathlib import Path
 from urllib.parse import unquote
 
 import nbformat
 import pytest
 import yaml
+from IPython.core.inputtransformer2 import TransformerManager
 
 from byhand import notebooks
 
@@ -15,6 +18,11 @@ CHAPTERS = sorted((ROOT / "book").glob("*.ipynb"))
 NOTEBOOKS = CHAPTERS + sorted(ROOT.glob("solutions/*/*.ipynb"))
 NOTEBOOKS += sorted(ROOT.glob("assignments/*/*.ipynb"))
 PAGES = CHAPTERS + sorted((ROOT / "book").glob("*.md"))
+# how other books call what ours calls otherwise
+FOREIGN = {"fig": "figure", "ax": "axis", "optimizer": "optimiser"}
+CLOCKS = {"perf_counter", "perf_counter_ns", "process_time", "time", "timeit"}
+
+each_chapter = pytest.mark.parametrize("path", CHAPTERS, ids=lambda p: name(p))
 
 
 def name(path: Path) -> str:
@@ -108,6 +116,78 @@ def test_chapter_has_the_parts_of_a_chapter(path):
     for cell in notebook.cells:
         if cell.cell_type == "code":
             assert len(cell.source.splitlines()) <= 40, cell.source[:60]
+
+
+@cache
+def code(path: Path) -> list[tuple[str, list[ast.AST]]]:
+    """The id of each code cell of a chapter, and all that its code consists of."""
+    cells = [c for c in nbformat.read(path, 4).cells if c.cell_type == "code"]
+    python = TransformerManager().transform_cell  # of IPython's %pip, say
+    return [(c.id, list(ast.walk(ast.parse(python(c.source))))) for c in cells]
+
+
+def says(node: ast.AST) -> bool:
+    return isinstance(node, ast.Call) and ast.unparse(node.func) == "say"
+
+
+@each_chapter
+def test_ids_say_what_a_cell_does(path):
+    for cell in nbformat.read(path, 4).cells:
+        numbered = re.fullmatch(r".*-\d{1,3}[a-z]?", cell.id)
+        assert not numbered or cell.id.startswith(("ex", "step-")), cell.id
+
+
+@each_chapter
+def test_a_cell_that_says_a_sentence_is_called_so_and_ends_with_it(path):
+    """Whatever it asserts, it has asserted before."""
+    for cell, nodes in code(path):
+        assert any(map(says, nodes)) == cell.endswith("-say"), cell
+        if cell.endswith("-say"):
+            last = nodes[0].body[-1]  # ast.walk begins with the module
+            assert isinstance(last, ast.Expr) and says(last.value), cell
+
+
+@each_chapter
+def test_names_are_the_same_in_all_chapters(path):
+    for cell, nodes in code(path):
+        names = {n.id for n in nodes if isinstance(n, ast.Name)}
+        names |= {n.arg for n in nodes if isinstance(n, ast.arg)}
+        wrong = {n: ours for n, ours in FOREIGN.items() if n in names}
+        assert not wrong, f"{cell}: in this book {wrong}"
+
+
+@each_chapter
+def test_what_draws_is_imported_by_name_and_what_switches_is_not(path):
+    for cell, nodes in code(path):
+        for node in nodes:
+            if isinstance(node, ast.ImportFrom) and node.module == "byhand.plots":
+                names = [alias.name for alias in node.names]
+                assert all(n == "COLOURS" or n.startswith("show_") for n in names), cell
+            if isinstance(node, ast.Attribute) and ast.unparse(node.value) == "plots":
+                assert node.attr in ("pixels", "lines"), f"{cell}: plots.{node.attr}"
+
+
+@each_chapter
+def test_colours_are_those_of_the_book(path):
+    for cell, nodes in code(path):
+        texts = [n for n in nodes if isinstance(n, ast.Constant | ast.JoinedStr)]
+        for text in map(ast.unparse, texts):
+            literal = re.fullmatch(r"f?'(#[0-9a-fA-F]{6}|C(\d|{.*})|tab:.*)'", text)
+            assert not literal, f"{cell}: {text} in place of one of COLOURS"
+
+
+@each_chapter
+def test_time_is_measured_by_byhand_seconds(path):
+    for cell, nodes in code(path):
+        used = {n.attr for n in nodes if isinstance(n, ast.Attribute)}
+        used |= {n.id for n in nodes if isinstance(n, ast.Name) and n.id != "time"}
+        made = {n.name for n in nodes if isinstance(n, ast.FunctionDef)}
+        made |= {
+            n.id for n in nodes if isinstance(n, ast.Name) and type(n.ctx) is ast.Store
+        }
+        assert not used & CLOCKS and "seconds" not in made, (
+            f"{cell}: use byhand.seconds"
+        )
 
 
 def test_clean_keeps_ids_and_source_and_drops_the_rest():

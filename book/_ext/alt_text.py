@@ -1,7 +1,7 @@
 """A picture without a text alternative of its own is a warning, so the build fails.
 
-myst-nb gives a figure that has none the name of its file, which tells a reader who
-cannot see it nothing. In a notebook the text stands in the metadata of the cell that
+docutils 0.21.2 gives a picture that has none the name of its file (`visit_image` in
+`writers/_html_base.py`), which tells a reader who cannot see it nothing. In a notebook the text stands in the metadata of the cell that
 draws the figure: `{"mystnb": {"image": {"alt": "what is to be seen"}}}`.
 """
 
@@ -9,6 +9,7 @@ import re
 from pathlib import PurePosixPath
 
 from docutils import nodes
+from sphinx.application import Sphinx
 from sphinx.util import logging
 
 logger = logging.getLogger(__name__)
@@ -19,7 +20,12 @@ ADVICE = (
 
 
 def is_text(alt: str | None, uri: str) -> bool:
-    """Return whether `alt` is a text, rather than empty or a file's name or path."""
+    """Return whether `alt` is a text, rather than empty or a file's name or path.
+
+    Args:
+        alt: the text alternative, if there is one.
+        uri: where the picture lies.
+    """
     alt = (alt or "").strip()
     name = PurePosixPath(uri)
     return (
@@ -29,8 +35,11 @@ def is_text(alt: str | None, uri: str) -> bool:
     )
 
 
-def check(app, doctree) -> None:
-    """Warn about every picture without a text alternative."""
+def check(app: Sphinx, doctree: nodes.document) -> None:
+    """Warn about every picture without a text alternative (`doctree-read`).
+
+    Raw HTML is looked through as well, such as an `<img>` that a cell displays.
+    """
     for image in doctree.findall(nodes.image):
         if not is_text(image.get("alt"), image["uri"]):
             logger.warning("%s", ADVICE, location=image, type="alt_text")
@@ -43,6 +52,6 @@ def check(app, doctree) -> None:
                 )
 
 
-def setup(app):
+def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("doctree-read", check)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -16,8 +16,10 @@ from functools import cache
 from pathlib import Path
 
 from docutils import nodes
+from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
 from sphinx.util import logging
+from sphinx.writers.html5 import HTML5Translator
 
 logger = logging.getLogger(__name__)
 HERE = Path(__file__).parent
@@ -36,7 +38,18 @@ def _server() -> subprocess.Popen:
 
 @cache
 def render(tex: str, display: bool) -> dict[str, str]:
-    """Return `{"html": …}`, or `{"error": …}` when KaTeX refuses the formula."""
+    """Set a formula.
+
+    Args:
+        tex: its TeX, without dollar signs.
+        display: whether it stands on a line of its own.
+
+    Returns:
+        `{"html": …}`, or `{"error": …}` when KaTeX refuses the formula.
+
+    Raises:
+        ExtensionError: the Node process ended.
+    """
     server = _server()
     server.stdin.write(json.dumps({"tex": tex, "display": display}) + "\n")
     server.stdin.flush()
@@ -55,7 +68,9 @@ def spoken(html: str) -> str:
     return re.sub(r"<annotation.*?</annotation>|<[^>]+>", "", mathml)
 
 
-def _visit(writer, node, tag: str, display: bool) -> None:
+def _visit(
+    writer: HTML5Translator, node: nodes.Element, tag: str, display: bool
+) -> None:
     answer = render(node.astext(), display)
     if error := answer.get("error"):
         logger.warning("%s", error, location=node, type="katex")
@@ -70,18 +85,22 @@ def _visit(writer, node, tag: str, display: bool) -> None:
     raise nodes.SkipNode
 
 
-def inline(writer, node) -> None:
-    """Write `$…$`."""
+def inline(writer: HTML5Translator, node: nodes.Element) -> None:
+    """Write `$…$` (raises SkipNode, as docutils wants of a node that is done)."""
     _visit(writer, node, "span", display=False)
 
 
-def block(writer, node) -> None:
-    """Write `$$…$$`."""
+def block(writer: HTML5Translator, node: nodes.Element) -> None:
+    """Write `$$…$$` (raises SkipNode)."""
     _visit(writer, node, "div", display=True)
 
 
-def provide_assets(app) -> None:
-    """Put KaTeX's style sheet and its woff2 fonts among the static files."""
+def provide_assets(app: Sphinx) -> None:
+    """Put KaTeX's style sheet and its woff2 fonts among the static files.
+
+    Raises:
+        FileNotFoundError: KaTeX is not installed; `npm ci` in book/ does it.
+    """
     static = Path(app.doctreedir).parent / "generated" / "katex"
     shutil.rmtree(static, ignore_errors=True)
     fonts = static / "katex" / "fonts"
@@ -95,7 +114,13 @@ def provide_assets(app) -> None:
     app.config.html_static_path.append(str(static))
 
 
-def only_where_needed(app, pagename, templatename, context, doctree) -> None:
+def only_where_needed(
+    app: Sphinx,
+    pagename: str,
+    templatename: str,
+    context: dict,
+    doctree: nodes.document | None,
+) -> None:
     """Leave KaTeX's style sheet out of pages without formulas."""
     if 'class="katex' not in (context.get("body") or ""):
         context["css_files"] = [
@@ -103,7 +128,7 @@ def only_where_needed(app, pagename, templatename, context, doctree) -> None:
         ]
 
 
-def setup(app):
+def setup(app: Sphinx) -> dict[str, bool]:
     app.add_html_math_renderer("katex", (inline, None), (block, None))
     app.add_css_file("katex/katex.css", priority=300)
     app.connect("builder-inited", provide_assets)

@@ -3,15 +3,30 @@
 The theme knows the addresses (from `launch_buttons` and `repository` in
 `_config.yml`) but hides them in two menus that need a script. A row of plain links
 is seen at once, fits a phone, and works without one.
+
+Seen in sphinx-book-theme 1.3.0, whose `header_buttons` makes the menus. Delete this
+when the theme shows plain links.
 """
 
 from html import escape
 
+from docutils.nodes import document
+from sphinx.application import Sphinx
+
 LABELS = {"Colab": "Open in Colab", "JupyterHub": "Open in JupyterHub"}
 
 
-def add_row(app, pagename, templatename, context, doctree) -> None:
-    """Insert the row after the title of a page made from a notebook."""
+def add_row(
+    app: Sphinx,
+    pagename: str,
+    templatename: str,
+    context: dict,
+    doctree: document | None,
+) -> None:
+    """Insert the row after the title of a page made from a notebook.
+
+    A handler of `html-page-context`, after the theme's, which makes the buttons.
+    """
     if context.get("page_source_suffix") != ".ipynb":
         return
     buttons = [
@@ -33,6 +48,6 @@ def add_row(app, pagename, templatename, context, doctree) -> None:
     context["body"] = context["body"].replace("</h1>", "</h1>" + row, 1)
 
 
-def setup(app):
+def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("html-page-context", add_row, priority=900)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,6 +1,10 @@
 """The keeper of one room: starts it, holds it to its memory and time, says how it ended.
 
 It stays outside the room's namespaces, out of the student's sight.
+
+While tests run, nothing of the room's runs but the snapshot that serves them: all else is
+stopped, processes and threads, and goes on afterwards. So nobody can work for the
+snapshot who may do what it may not.
 """
 
 import contextlib
@@ -16,7 +20,7 @@ from pathlib import Path
 
 from grader.inside.guard import Guard
 from grader.inside.namespaces import become_room, unshare
-from grader.wire.messages import Ended, Limits, StartRoom, Why
+from grader.wire.messages import CLEAR, CROWD, DONE, HOLD, Ended, Limits, StartRoom, Why
 
 LOOK = 0.1  # seconds between two looks at the memory
 
@@ -71,21 +75,56 @@ def keep(
 def _watch(child: int, lifeline: socket.socket, limits: Limits) -> Why:
     """Wait until the room ends, or has to: returns why, "" if by itself."""
     ended = os.pidfd_open(child)
-    over = time.monotonic() + limits.total
+    over = time.monotonic() + limits.far(limits.total)
     page = resource.getpagesize()
     own = _resident(child, page)
     allowed = limits.memory * 1_000_000
+    stopped: set[int] = set()
     while time.monotonic() < over:
         ready, _, _ = select.select([ended, lifeline.fileno()], [], [], LOOK)
         if ended in ready:
             return ""
         if lifeline.fileno() in ready:
-            return "let go"
+            request = lifeline.recv(16)
+            if not request:
+                return "let go"
+            with contextlib.suppress(OSError):  # the judge may be gone
+                lifeline.send(_serve(request, child, stopped))
+            continue
         family = _family(child)
         most = sum(max(0, _resident(pid, page) - own) for pid in family)
         if most > allowed and _used(family, own, page) > allowed:
             return "memory"
     return "time"
+
+
+def _serve(request: bytes, child: int, stopped: set[int]) -> bytes:
+    """Do what the judge asks; ``stopped``: the processes that are, besides the room."""
+    if request == CLEAR:
+        stopped.update(_family(child)[1:])
+        _signal(stopped, signal.SIGSTOP)
+        return DONE
+    if request == HOLD:
+        _signal({child}, signal.SIGSTOP)
+        new = set(_family(child)[1:]) - stopped
+        return CROWD if sum(map(_lives, new)) > 1 else DONE
+    _signal(stopped | {child}, signal.SIGCONT)
+    stopped.clear()
+    return DONE
+
+
+def _signal(pids: set[int], number: int) -> None:
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)
+
+
+def _lives(pid: int) -> bool:
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text(errors="replace")
+    except OSError:
+        return False
+    return text.rpartition(")")[2].split()[0] not in "ZX"
 
 
 def _family(child: int) -> list[int]:

@@ -27,6 +27,7 @@ REFUSED = {
     "open_by_handle_at": (304, 265),
     "fanotify_init": (300, 262),
 }
+PROGRAMS = {"execve": (59, 221), "execveat": (322, 281)}  # to start another program
 MACHINES = {"x86_64": (0xC000003E, 0), "aarch64": (0xC00000B7, 1)}
 PR_SET_SECCOMP, FILTER = 22, 2
 LOAD, EQUAL, AT_LEAST, RETURN = 0x20, 0x15, 0x35, 0x06
@@ -34,8 +35,11 @@ ALLOW, KILL, NOT_PERMITTED = 0x7FFF0000, 0x80000000, 0x50001
 ARCHITECTURE, NUMBER = 4, 0  # offsets in what a filter is given
 
 
-def refuse() -> None:
+def refuse(calls: dict[str, tuple[int, int]] = REFUSED) -> None:
     """From now on these calls fail in this process and its children (EPERM).
+
+    Args:
+        calls: names, and numbers as above.
 
     Raises:
         OSError: the machine or its kernel cannot do that.
@@ -51,7 +55,7 @@ def refuse() -> None:
         (AT_LEAST, 0, 1, 0x40000000),  # x32's
         (RETURN, 0, 0, NOT_PERMITTED),
     ]
-    for numbers in REFUSED.values():
+    for numbers in calls.values():
         steps.append((EQUAL, 0, 1, numbers[column]))
         steps.append((RETURN, 0, 0, NOT_PERMITTED))
     steps.append((RETURN, 0, 0, ALLOW))

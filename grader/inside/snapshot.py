@@ -1,5 +1,6 @@
 """A snapshot of the room: serves the calls of tests, one test after another, and ends."""
 
+import os
 import random
 import socket
 import sys
@@ -9,15 +10,18 @@ from typing import Any
 import numpy as np
 import torch
 
-from grader.inside.calls import describe, within
+from grader.inside.calls import CLOCK, describe
+from grader.inside.guard import Guard
 from grader.inside.showing import Stream
 from grader.wire import codec
 from grader.wire.messages import (
     Answer,
     Begin,
     Call,
+    Fault,
     Get,
     Items,
+    NotAllowed,
     Set,
     ToSnapshot,
     from_plain,
@@ -32,6 +36,7 @@ class Served:
         states: what they were at earlier places, by number.
         connection: to the judge.
         seconds: that a call may take.
+        guard: before what the homework forbids.
     """
 
     def __init__(
@@ -40,26 +45,37 @@ class Served:
         states: dict[int, dict[str, Any]],
         connection: socket.socket,
         seconds: float,
+        guard: Guard,
     ):
         self.names, self.states = names, states
         self.now = dict(names)
-        self.connection, self.seconds = connection, seconds
+        self.connection, self.seconds, self.guard = connection, seconds, guard
+        self.number = 0  # of the request that is being answered
         self.objects: list[Any] = []
         self.chance = random.getstate(), np.random.get_state(), torch.get_rng_state()
 
     def serve(self) -> None:
         """Answer the judge until it hangs up, which raises WireError."""
         sys.stdout = sys.stderr = Stream("stdout", [])
+        self.guard.find()
+        self.guard.refuse(self._final)
         while True:
             request, number = from_plain(codec.receive(self.connection))
+            self.number = number
             try:
-                with within(self.seconds):
+                with CLOCK.within(self.seconds):
                     answer = self.answer(request, number)
                 message = codec.pack(answer.to_plain(), self._handle)
             except BaseException as error:
                 answer = Answer(number, fault=describe(error))
                 message = codec.pack(answer.to_plain())
             codec.send(self.connection, message)
+
+    def _final(self, words: str) -> None:
+        """Answer that something is not allowed, and end."""
+        answer = Answer(self.number, fault=Fault(NotAllowed.__name__, words))
+        codec.send(self.connection, codec.pack(answer.to_plain()))
+        os._exit(0)
 
     def answer(self, request: ToSnapshot, number: int) -> Answer:
         """Do what a test asks for; raises whatever the student's code raises."""
@@ -97,10 +113,12 @@ class Served:
         function = self.objects[request.target]
         args, kwargs = self._inside(request.args), self._inside(request.kwargs)
         if not request.watch:
-            return Answer(number, function(*args, **kwargs))
+            with self.guard.watch():
+                return Answer(number, function(*args, **kwargs))
         tensors = list(_tensors([args, kwargs]))
         before = [t.detach().clone() for t in tensors]
-        value = function(*args, **kwargs)
+        with self.guard.watch():
+            value = function(*args, **kwargs)
         pairs = enumerate(zip(tensors, before, strict=True))
         changed = {n: t for n, (t, old) in pairs if not _same(t, old)}
         return Answer(number, value, changed)

@@ -102,8 +102,7 @@ def _lay_out(kit: Kit) -> Guard:
 
         for split in ("train", "test"):
             data.digits(split)
-    guard = Guard(kit.banned)
-    guard.place()
+    guard = Guard(kit)
     # each is visited in each fork, and what they say is heard by nobody
     for logger in (logging.root, *logging.root.manager.loggerDict.values()):
         getattr(logger, "handlers", []).clear()

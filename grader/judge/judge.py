@@ -1,20 +1,22 @@
 """Judge one submission: its cells run in a room, the tests here, and only data crosses.
 
 The tests are plain Python. A name that a test does not bind itself stands for what the
-student's cells have defined (`grader.judge.proxy`). A test earns its points by ending without
-an exception.
+student's cells have defined (`grader.judge.proxy`). A test earns its points by ending
+without an exception; or, if its last line is an expression that is not None, as many as
+that says.
 
 A test meets the names as they were at its place in the notebook, in a *snapshot* of the
 room, so that nothing that it does reaches the cells after it. Tests between which the
 student's cells only define functions and classes share a snapshot: to fork PyTorch costs
-more than most tests. One that does not pass there is tried again in a snapshot of its
-own: no test fails because of what another has left behind, and a crash or an endless
-loop costs its own test only.
+more than most tests. One that does not pass there is tried again, with other numbers, in a
+snapshot of its own: no test fails because of what another has left behind, and a crash or
+an endless loop costs its own test only.
 """
 
 import ast
 import builtins
 import contextlib
+import hashlib
 import io
 import os
 import time
@@ -22,18 +24,22 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from types import CodeType
+from typing import Any
 
 import torch
 
 from byhand.cells import names, only_defines, plain_python
 from grader.errors import Lost
+from grader.judge.bounds import TookTooLong, within
 from grader.judge.proxy import Line
 from grader.judge.sandbox import Rooms
 from grader.judge.session import Session, seed_of
-from grader.notebook.forbidden import forbidden
+from grader.notebook.forbidden import hints
 from grader.notebook.sheet import Cell, Sheet, SheetCell
 from grader.notebook.verdict import Verdict
 from grader.wire.messages import Fault
+
+Found = Fault | float | None  # of a test
 
 
 @dataclass
@@ -54,9 +60,10 @@ class Waiting:
 def judge(cells: list[Cell], sheet: Sheet, student: str, rooms: Rooms) -> Verdict:
     """Run the cells of a repaired submission, and its tests."""
     verdict = Verdict(outputs=[[] for _ in cells])
-    not_allowed = forbidden(cells, sheet)
+    work = hashlib.sha256("\0".join(cell.source for cell in cells).encode())
     before = time.process_time()
-    seed = f"{sheet.homework}/{student}"
+    # nobody knows a test's numbers beforehand, nor are they the same for other work
+    seed = f"{sheet.salt}/{sheet.homework}/{student}/{work.hexdigest()}"
     waiting: list[Waiting] = []
 
     def show(place: int, fault: Fault | None) -> None:
@@ -64,18 +71,19 @@ def judge(cells: list[Cell], sheet: Sheet, student: str, rooms: Rooms) -> Verdic
             verdict.outputs[place].append(fault.as_output())
 
     def catch_up() -> None:
-        for one, fault in _tested(waiting, session, seed):
-            show(one.place, fault)
+        for one, found in _tested(waiting, session, seed):
+            if isinstance(found, Fault):
+                session.timed_out |= found.kind == "TimeoutError"
+                show(one.place, found)
+            elif found is not None:
+                verdict.outputs[one.place].append(_points(found))
         waiting.clear()
 
     with Session(sheet, student, rooms) as session:
         for place, cell in enumerate(cells):
             registered = sheet.get(cell.name)
             if registered and registered.kind == "test":
-                if fault := not_allowed.get(registered.name):
-                    show(place, fault)
-                else:
-                    waiting.append(Waiting(registered, place))
+                waiting.append(Waiting(registered, place))
             elif cell.code and cell.source.strip():
                 if not only_defines(cell.source):
                     catch_up()
@@ -86,7 +94,8 @@ def judge(cells: list[Cell], sheet: Sheet, student: str, rooms: Rooms) -> Verdic
                 verdict.outputs[place], fault = session.run(label, cell.source, state)
                 show(place, fault)
         catch_up()
-    verdict.notes = session.notes
+    verdict.notes = session.notes + hints(cells, sheet)
+    verdict.timed_out = session.timed_out
     verdict.seconds = {
         "room": session.room_seconds,
         "judge": time.process_time() - before,
@@ -96,42 +105,49 @@ def judge(cells: list[Cell], sheet: Sheet, student: str, rooms: Rooms) -> Verdic
 
 def _tested(
     waiting: list[Waiting], session: Session, seed: str
-) -> Iterator[tuple[Waiting, Fault | None]]:
-    """Each of these tests with its fault, or None if it passed."""
+) -> Iterator[tuple[Waiting, Found]]:
+    """Each of these tests with what was found."""
     line: Line | None = None
     shared = False
     for one in waiting:
         try:
             if line is None or line.broken:
                 line, shared = session.snapshot(), False
-            fault = _run_test(one, line, seed)
-            if fault and shared:
+            found = _run_test(one, line, seed, session)
+            if isinstance(found, Fault) and shared:
+                # with other numbers: what has been seen of the first ones is of no use
                 line = session.snapshot()
-                fault = _run_test(one, line, seed)
+                found = _run_test(one, line, f"{seed}/again", session)
             shared = True
         except Lost as lost:
-            line, fault = None, Fault("", str(lost))
-        yield one, fault
+            line, found = None, Fault("", str(lost))
+        yield one, found
 
 
-def _run_test(waiting: Waiting, line: Line, seed: str) -> Fault | None:
-    """What a test ended with; None if it passed."""
+def _run_test(waiting: Waiting, line: Line, seed: str, session: Session) -> Found:
+    """What a test ended with: a fault, its points if it says so, or None if it passed."""
     test = waiting.test
     before = os.environ.get("BYHAND_SEED")
     os.environ["BYHAND_SEED"] = seed
     # torch.manual_seed also notes where it was called from, for GPUs to come
     torch.default_generator.manual_seed(seed_of(f"{seed}/{test.name}"))
     try:
-        code = _compiled(test)
+        code, value = _compiled(test)
         scope = line.begin(sorted(names(test.source)[0]), waiting.state)
         scope |= {"__name__": "__main__", "__builtins__": builtins}
         with (
             torch.enable_grad(),
+            within(session.seconds_left()),
             contextlib.redirect_stdout(io.StringIO()),
             contextlib.redirect_stderr(io.StringIO()),
         ):
             exec(code, scope)
-        return None
+            found = None if value is None else eval(value, scope)
+        return None if found is None else _score(found, test)
+    except MemoryError:
+        return Fault("MemoryError", "The test ran out of memory on what it was given.")
+    except TookTooLong:
+        return Fault("TimeoutError", "The test took too long on what it was given.")
     except Exception as error:
         words = str(error)
         kind = type(error).__name__
@@ -146,6 +162,38 @@ def _run_test(waiting: Waiting, line: Line, seed: str) -> Fault | None:
             os.environ["BYHAND_SEED"] = before
 
 
+def _score(value: object, test: SheetCell) -> float | Fault:
+    """The points that a test says: a number between 0 and what it is worth."""
+    most = test.points or 0.0
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if number and 0 <= float(value) <= most:  # type: ignore[arg-type]
+        return float(value)  # type: ignore[arg-type]
+    words = (
+        f"{test.name} ends in {str(value)[:50]!r}, which is no number of points between 0 "
+        f"and {most:g}: the test has to be mended."
+    )
+    return Fault("", words)
+
+
+def _points(points: float) -> dict[str, Any]:
+    """Points as a notebook holds them, from where nbgrader takes them."""
+    data = {"text/plain": repr(points)}
+    return {
+        "output_type": "execute_result",
+        "data": data,
+        "metadata": {},
+        "execution_count": None,
+    }
+
+
 @lru_cache(1024)
-def _compiled(test: SheetCell) -> CodeType:
-    return compile(ast.parse(plain_python(test.source)), f"<{test.name}>", "exec")
+def _compiled(test: SheetCell) -> tuple[CodeType, CodeType | None]:
+    """A test's code, and that of its last line if it is an expression."""
+    tree = ast.parse(plain_python(test.source))
+    last = tree.body[-1] if tree.body else None
+    name = f"<{test.name}>"
+    value = None
+    if isinstance(last, ast.Expr) and not isinstance(last.value, ast.Constant):
+        tree.body.pop()
+        value = compile(ast.Expression(last.value), name, "eval")
+    return compile(tree, name, "exec"), value

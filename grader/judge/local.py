@@ -16,7 +16,7 @@ from grader.judge.sandbox import Sandbox, data_environment
 from grader.notebook.sheet import Cell, Sheet
 from grader.notebook.verdict import Verdict
 
-RETRIES = 1  # for a submission whose worker has died
+RETRIES = 1  # for a submission whose worker has died, or that took too long
 
 
 class Task(NamedTuple):
@@ -58,6 +58,7 @@ class Local:
             forkserver.ensure_running()
         self.pools: list[ProcessPoolExecutor] = []
         self.waiting: list[Task] = []
+        self.alone: list[Task] = []  # to be judged again while nothing else is
         self.running: dict[Future[Verdict], tuple[Task, int]] = {}
         self.done: SimpleQueue[Future[Verdict]] = SimpleQueue()
         self.sheet: Sheet | None = None
@@ -92,7 +93,7 @@ class Local:
             self.sandbox.wait()
             self.ready = True
         self._start()
-        while self.waiting or self.running:
+        while self.waiting or self.running or self.alone:
             future = self.done.get()
             task, place = self.running.pop(future)
             error: BaseException | None = future.exception()
@@ -105,11 +106,18 @@ class Local:
                 error = RuntimeError("the grader's own process ended on it")
             if isinstance(error, SandboxError):
                 raise error
+            if not error and future.result().timed_out and task.tried < RETRIES:
+                self.alone.append(task._replace(tried=task.tried + 1))
+                self._start()
+                continue
             self._start()  # before anything is done with the result
             yield Result.of(task.student, future, error)
 
     def _start(self) -> None:
         """Give each process that has nothing to do something."""
+        if self.alone and not self.waiting and not self.running:
+            self._submit(0, self.alone.pop(0))
+            return
         busy = {place for _, place in self.running.values()}
         for place in range(len(self.pools)):
             if place not in busy and self.waiting:

@@ -18,6 +18,7 @@ from grader.wire.messages import (
     Fault,
     Get,
     Items,
+    Limits,
     NotAllowed,
     Set,
     ToSnapshot,
@@ -59,8 +60,8 @@ class Line:
             raise RuntimeError(self.broken)
         self.number += 1
         message = codec.pack(to_plain(request, self.number), _outgoing)
-        grace = 2  # the room itself stops what takes too long, and says where
-        deadline = min(time.monotonic() + self.seconds + grace, self.deadline)
+        # the room itself stops what takes too long, and says where
+        deadline = min(time.monotonic() + Limits.far(self.seconds), self.deadline)
         try:
             ready, _, _ = select.select([self.connection], [], [], 0)
             if ready and self.connection.recv(1):
@@ -71,7 +72,8 @@ class Line:
             if answer.number != self.number:
                 raise codec.WireError("an answer to another question")
         except TimeoutError:
-            self.broken = "Your code took too long, and was stopped."
+            words = f"Your code took more than {self.seconds:g} s, and was stopped."
+            self.broken = words
             raise TimeoutError(self.broken) from None
         except (codec.WireError, ValueError, OSError) as error:
             self.broken = f"Your code ended, or broke off: {error}."

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from byhand.mnist import SOUND, mnist_folder
 from grader.errors import NoAnswer, SandboxError
-from grader.wire.messages import MOUNTED, Ended, Kit, Limits, StartRoom
+from grader.wire.messages import CROWD, DONE, MOUNTED, Ended, Kit, Limits, StartRoom
 
 ROOT = Path(__file__).resolve().parents[2]
 SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/etc/ld.so.cache")
@@ -26,6 +26,27 @@ class RoomProcess:
 
     def __init__(self, connection: socket.socket, lifeline: socket.socket):
         self.connection, self.lifeline = connection, lifeline
+        self.ended: bytes | None = None  # what its keeper has said last
+
+    def keeper(self, request: bytes) -> bytes:
+        """Ask something of its keeper (`grader.wire.messages.CLEAR`, …).
+
+        Raises:
+            NoAnswer: it says nothing, which is no fault of the student's.
+        """
+        if self.ended is not None:
+            return DONE
+        self.lifeline.settimeout(30)
+        try:
+            with contextlib.suppress(BrokenPipeError, ConnectionError):
+                self.lifeline.send(request)
+            answer = self.lifeline.recv(4096)
+        except OSError:
+            raise NoAnswer("the sandbox did not answer") from None
+        if answer in (DONE, CROWD):
+            return answer
+        self.ended = answer  # the room has ended by itself, as will be seen
+        return DONE
 
     def end(self) -> Ended:
         """End the room with all of its processes, and say how it was.
@@ -37,8 +58,9 @@ class RoomProcess:
         self.connection.close()
         self.lifeline.settimeout(30)
         try:
-            self.lifeline.shutdown(socket.SHUT_WR)
-            ended = Ended.from_json(self.lifeline.recv(4096))
+            with contextlib.suppress(OSError):  # it may be gone
+                self.lifeline.shutdown(socket.SHUT_WR)
+            ended = Ended.from_json(self.ended or self.lifeline.recv(4096))
         except (OSError, ValueError):
             raise NoAnswer("the sandbox did not answer") from None
         finally:

@@ -13,7 +13,20 @@ from grader.judge.sandbox import RoomProcess, Rooms
 from grader.notebook.outputs import MAX_CHARACTERS, bounded
 from grader.notebook.sheet import Sheet
 from grader.wire import codec
-from grader.wire.messages import End, Ended, Fault, Ran, Run, Snapshot, to_plain
+from grader.wire.messages import (
+    CLEAR,
+    CROWD,
+    GO,
+    HOLD,
+    End,
+    Ended,
+    Fault,
+    Limits,
+    Ran,
+    Run,
+    Snapshot,
+    to_plain,
+)
 
 MAX_RESTARTS = 3  # after a cell has ended the student's process
 MAX_NOTES = 20
@@ -30,9 +43,11 @@ class Session:
     def __init__(self, sheet: Sheet, student: str, rooms: Rooms):
         self.limits, self.rooms = sheet.limits, rooms
         self.seed = seed_of(f"{sheet.homework}/{student}")
-        self.deadline = time.monotonic() + self.limits.total
+        self.deadline = time.monotonic() + self.limits.far(self.limits.total)
+        self.timed_out = False  # something took too long, maybe for want of a processor
         self.process: RoomProcess | None = None
         self.line: Line | None = None  # to the latest snapshot
+        self.held = False  # the room is stopped, as its snapshot serves
         self.done: list[Run] = []  # to be run again after a restart
         self.restarts = 0
         self.notes: list[str] = []
@@ -63,8 +78,13 @@ class Session:
         except Lost as lost:
             self._note(f"{label}: {lost}")
             return [], Fault("", str(lost))
+        self.timed_out |= ran.fault is not None and ran.fault.kind == "TimeoutError"
         found, self.left = bounded(ran.outputs, self.left)
         return found, ran.fault
+
+    def seconds_left(self) -> float:
+        """Until the whole submission's time is over."""
+        return self.deadline - time.monotonic()
 
     def snapshot(self) -> Line:
         """A line to a new snapshot of the room; the one before, if any, ends.
@@ -73,16 +93,23 @@ class Session:
             Lost: there is no room to be had.
         """
         self._let_go()
-        connection = self._start().connection
+        room = self._start()
+        room.keeper(CLEAR)
         ours, theirs = socket.socketpair()
         request = Snapshot(self.limits.cell)
+        deadline = min(time.monotonic() + Limits.far(self.limits.cell), self.deadline)
         with theirs:
             try:
-                codec.send(connection, codec.pack(to_plain(request)))
-                socket.send_fds(connection, [b"x"], [theirs.fileno()])
-            except (codec.WireError, OSError) as error:
+                codec.send(room.connection, codec.pack(to_plain(request)))
+                socket.send_fds(room.connection, [b"x"], [theirs.fileno()])
+                codec.receive(room.connection, deadline)
+            except (codec.WireError, TimeoutError, OSError) as error:
                 ours.close()
                 raise self._lost(str(error)) from None
+        self.held = True
+        if room.keeper(HOLD) == CROWD:
+            ours.close()
+            raise self._lost("it kept other processes running while tests ran")
         self.line = Line(ours, self.limits.cell, self.deadline)
         return self.line
 
@@ -90,12 +117,16 @@ class Session:
         if self.line:
             self.line.connection.close()  # which ends the snapshot
             self.line = None
+        if self.held and self.process:
+            self.process.keeper(GO)
+        self.held = False
 
     def _run(self, request: Run) -> Ran:
+        self._let_go()
         return self._ask(self._start().connection, request)
 
     def _ask(self, connection: socket.socket, request: Run) -> Ran:
-        seconds = request.seconds + 5
+        seconds = self.limits.far(request.seconds)
         deadline = min(time.monotonic() + seconds, self.deadline)
         try:
             connection.settimeout(seconds)
@@ -130,6 +161,7 @@ class Session:
 
     def _lost(self, why: str) -> Lost:
         ended = self._end()
+        self.timed_out |= why == "time" or ended.why == "time"
         words = {
             "memory": f"more than {self.limits.memory:,} MB of memory were used",
             "time": f"more than {self.limits.total:g} s were used in all",
@@ -153,9 +185,12 @@ class Session:
                 self.process.connection.recv(1)
 
     def _end(self) -> Ended:
-        self._let_go()
         if not self.process:
             return Ended()
+        if self.line:
+            self.line.connection.close()
+            self.line = None
+        self.held = False
         ended = self.process.end()
         self.process = None
         self.room_seconds += ended.cpu

@@ -9,6 +9,7 @@ import atexit
 import faulthandler
 import os
 import socket
+from pathlib import Path
 
 from grader.errors import NoAnswer
 from grader.startup import no_search_for_garbage
@@ -18,6 +19,7 @@ with no_search_for_garbage():
     import torch.fx.experimental.symbolic_shapes  # as torch.autograd.grad does if called
 
     from byhand import data
+    from grader.judge.bounds import limit_memory
     from grader.judge.judge import judge
     from grader.judge.sandbox import Rooms, Sandbox
     from grader.notebook.sheet import Cell, Sheet
@@ -40,6 +42,8 @@ def use_rooms(control: socket.socket, walls: bool) -> None:
     """Take rooms from a zygote that is already there."""
     global _rooms
     _rooms = Rooms(control, walls)
+    if Path("/proc/self/status").exists():
+        limit_memory()
 
 
 def use_own_sandbox(walls: bool, sheet: Sheet) -> None:

@@ -1,42 +1,45 @@
-"""Which tests a submission cannot pass, because of what the code they are about calls."""
+"""What looks forbidden in a submission's text: worth a look, and no point less.
 
-from byhand.banned import Found, Written, read_cells
-from byhand.cells import names
+What a test really runs is refused where it runs (`grader.inside.guard`). Reading finds
+what nobody runs as well, and does not find what is hidden well: so it only hints.
+"""
+
+import re
+from functools import lru_cache
+
+from byhand.banned import HIDING, PARTS, Written, read_cells
 from grader.notebook.sheet import Cell, Sheet
-from grader.wire.messages import Fault, NotAllowed
+
+MOST = 5  # hints in a notebook
 
 
-def forbidden(cells: list[Cell], sheet: Sheet) -> dict[str, Fault]:
-    """For each such test its fault: the name that is not allowed, its cell and line.
-
-    A test is about the cells that define the names that it uses, the cells that define
-    the names that these use, and so on. What keeps a cell from being read (`eval`, …)
-    fails all tests.
-    """
+def hints(cells: list[Cell], sheet: Sheet) -> list[str]:
+    """For the instructor: cells and lines with names that the homework forbids."""
     if not sheet.banned:
-        return {}
-    parts = read_cells(_written(cells, sheet), sheet.banned)
-    for part in parts:
-        if part.hides:
-            use = part.hides[0]
-            words = (
-                f"{part.label}, line {use.line}: {use.name} hides what your code calls, "
-                "which is not allowed in a homework that forbids some calls."
-            )
-            return {test.name: _not_allowed(words) for test in sheet.tests}
-    faults = {}
-    for test in sheet.tests:
-        for place in sorted(_reached(parts, names(test.source)[0])):
-            part = parts[place]
-            if part.forbidden:
-                use = part.forbidden[0]
-                words = (
-                    f"{use.name} is not allowed in this exercise: {part.label}, "
-                    f"line {use.line}."
-                )
-                faults[test.name] = _not_allowed(words)
-                break
-    return faults
+        return []
+    worth = _worth_reading(sheet.banned)
+    written = _written(cells, sheet)
+    if not any(worth.search(cell.source) for cell in written if not cell.given):
+        return []
+    found = [
+        f"{part.label}, line {use.line}: {use.name}"
+        for part in read_cells(written, sheet.banned)
+        for use in part.forbidden + part.hides
+    ]
+    if len(found) > MOST:
+        found[MOST - 1 :] = [f"and {len(found) - MOST + 1} more"]
+    return [f"worth a look: {words}" for words in found]
+
+
+@lru_cache(16)
+def _worth_reading(banned: tuple[str, ...]) -> re.Pattern[str]:
+    """Whether a cell can hold anything of that kind; to read it takes long."""
+    names = {name.rpartition(".")[2] for name in (*banned, *PARTS)} | HIDING
+    names |= {"import", "getattr", "setattr"}
+    words = rf"\b(?:{'|'.join(sorted(names))})\b"
+    # names with underscores, PyTorch handed on as a value, IPython's own syntax
+    odd = r"\.\s*_|\btorch\b(?!\s*\.)|(?m:^\s*[%!?]|=\s*[%!]|\?\s*$)"
+    return re.compile(f"{words}|{odd}")
 
 
 def _written(cells: list[Cell], sheet: Sheet) -> list[Written]:
@@ -47,20 +50,6 @@ def _written(cells: list[Cell], sheet: Sheet) -> list[Written]:
         kind = registered.kind if registered else ""
         if cell.code and kind != "test":
             label = cell.name or f"cell {place}"
-            found.append(Written(label, cell.source, given=kind == "given"))
+            given = registered is not None and cell.source == registered.source
+            found.append(Written(label, cell.source, given))
     return found
-
-
-def _reached(parts: list[Found], wanted: frozenset[str]) -> set[int]:
-    """The places of the cells that bind these names, or what those cells use, …"""
-    reached: set[int] = set()
-    while True:
-        more = {n for n, p in enumerate(parts) if n not in reached and p.binds & wanted}
-        if not more:
-            return reached
-        reached |= more
-        wanted = wanted.union(*(parts[n].uses for n in more))
-
-
-def _not_allowed(words: str) -> Fault:
-    return Fault(NotAllowed.__name__, words)

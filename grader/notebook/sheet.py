@@ -52,7 +52,9 @@ class Sheet:
     homework: str
     cells: tuple[SheetCell, ...]
     banned: tuple[str, ...] = ()
+    operators: tuple[str, ...] = ()
     limits: Limits = field(default_factory=Limits)
+    salt: str = ""  # the course's secret, from which tests' numbers are drawn
 
     @cached_property
     def _by_name(self) -> dict[str, SheetCell]:
@@ -77,7 +79,7 @@ class Sheet:
         given = [cell.source for cell in self.cells if cell.kind == "given"]
         imports = sorted({name for source in given for name in _imports(source)})
         digits = any("digits(" in source for source in sources)
-        return Kit(tuple(imports), digits, self.banned)
+        return Kit(tuple(imports), digits, self.banned, self.operators)
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)

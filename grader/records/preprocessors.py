@@ -66,7 +66,8 @@ class Judge(NbGraderPreprocessor):
         verdict = cache.get(key)
         if not verdict:
             verdict = _Engine.judge(self.sandbox, sheet, student, cells_of(nb))
-            cache.put(key, verdict)
+            if not verdict.timed_out:  # it may have been the machine's fault
+                cache.put(key, verdict)
         return verdict
 
 

@@ -3,7 +3,7 @@
 Tests, points and order come from the gradebook, where the release put them, never from
 a submission; forbidden calls and limits from the metadata of the source notebook::
 
-    "byhand": {"banned": ["torch.nn", ".backward"], "limits": {"cell": 30}}
+    "byhand": {"banned": ["torch.nn"], "operators": ["relu"], "limits": {"cell": 30}}
 
 The environment variable BYHAND_LIMITS, in JSON too, overrides limits for a trial.
 """
@@ -26,7 +26,7 @@ from grader.notebook.sheet import Kind, Sheet, SheetCell
 from grader.wire.messages import Limits
 
 LIMITS = "BYHAND_LIMITS"
-RULES = ("banned", "limits")
+RULES = ("banned", "operators", "limits")
 NOTED = ("name", "cells")  # by the release, for `byhand validate`
 PATTERN = re.compile(r"\.?[^\W\d]\w*(\.[^\W\d]\w*)*")
 
@@ -90,17 +90,17 @@ def load_sheet(course: Course, homework: str) -> Sheet:
                     points=points,
                 )
             )
-    banned, limits, order = _rules(_source(homework))
+    rules, order = _rules(_source(homework))
     cells.sort(key=lambda cell: order.get(cell.name, len(order)))
-    return Sheet(homework, tuple(cells), banned, limits)
+    return Sheet(homework, tuple(cells), **rules, salt=course.secret())
 
 
 def _source(homework: str) -> Path:
     return ROOT / "solutions" / homework / f"{homework}.ipynb"
 
 
-def _rules(path: Path) -> tuple[tuple[str, ...], Limits, dict[str, int]]:
-    """What the source notebook forbids, its limits, and the places of its cells."""
+def _rules(path: Path) -> tuple[dict[str, Any], dict[str, int]]:
+    """What the source notebook forbids, its limits; and the places of its cells."""
     rules: dict[str, Any] = {}
     order: dict[str, int] = {}
     if path.exists():
@@ -109,21 +109,22 @@ def _rules(path: Path) -> tuple[tuple[str, ...], Limits, dict[str, int]]:
         order = {name: place for place, name in enumerate(names) if name}
         rules = notebook.metadata.get("byhand", {})
     where = f"{path.relative_to(ROOT)}, metadata, byhand"
-    known = " and ".join(RULES)
+    known = ", ".join(RULES)
     if not isinstance(rules, dict):
         raise CourseError(f"{where}: a mapping of {known}, not {rules!r}.")
     if odd := sorted(set(rules) - {*RULES, *NOTED}):
         raise CourseError(f"{where}: there are {known}, not {', '.join(odd)}.")
-    banned = rules.get("banned", [])
-    if not isinstance(banned, list) or not all(
-        isinstance(name, str) and PATTERN.fullmatch(name) for name in banned
-    ):
-        raise CourseError(
-            f'{where}.banned: a list of names such as "torch.nn" or ".backward", not '
-            f"{banned!r}."
-        )
-    limits = _limits(rules.get("limits", {}), f"{where}.limits")
-    return tuple(banned), _tried(limits), order
+    for key, such in (("banned", '"torch.nn"'), ("operators", '"relu"')):
+        names = rules.get(key, [])
+        if not isinstance(names, list) or not all(
+            isinstance(name, str) and PATTERN.fullmatch(name) for name in names
+        ):
+            raise CourseError(
+                f"{where}.{key}: a list of names such as {such}, not {names!r}."
+            )
+    limits = _tried(_limits(rules.get("limits", {}), f"{where}.limits"))
+    found = {key: tuple(rules.get(key, ())) for key in ("banned", "operators")}
+    return found | {"limits": limits}, order
 
 
 def _limits(values: object, where: str) -> Limits:

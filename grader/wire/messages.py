@@ -12,12 +12,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal, get_args
 
+from byhand.refuse import NotAllowed
+
 # of the project, what a room's Python finds: the students' library, and this side's code
 MOUNTED = ("byhand", "grader/__init__.py", "grader/wire", "grader/inside")
-
-
-class NotAllowed(Exception):
-    """A forbidden function was called while a test ran."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +35,14 @@ class Limits:
     memory: int = 3000
     processes: int = 64
     files: int = 64
+
+    @staticmethod
+    def far(seconds: float) -> float:
+        """When to give up on who should have stopped by itself after so many seconds.
+
+        A process does not count the time in which it had to wait for a processor.
+        """
+        return 2 * seconds + 10
 
     @classmethod
     def parse(cls, values: object) -> "Limits":
@@ -72,12 +78,13 @@ class Kit:
     Args:
         imports: modules that the homework imports, and things that it imports from them.
         digits: whether it uses the images of digits.
-        banned: patterns of :mod:`byhand.banned`.
+        banned, operators: as :class:`byhand.refuse.Refusal` takes them.
     """
 
     imports: tuple[str, ...] = ()
     digits: bool = False
     banned: tuple[str, ...] = ()
+    operators: tuple[str, ...] = ()
 
     def to_json(self) -> bytes:
         return json.dumps(asdict(self)).encode()
@@ -85,8 +92,12 @@ class Kit:
     @classmethod
     def from_json(cls, text: bytes) -> "Kit":
         found = json.loads(text)
-        parts = tuple(found["imports"]), found["digits"], tuple(found["banned"])
-        return cls(*parts)
+        return cls(
+            tuple(found["imports"]),
+            found["digits"],
+            tuple(found["banned"]),
+            tuple(found["operators"]),
+        )
 
 
 @dataclass(frozen=True)
@@ -147,6 +158,13 @@ class StartRoom:
         found = json.loads(text)
         return cls(Limits(**found["limits"]), found["seed"])
 
+
+# What a judge asks of a keeper on the lifeline, which answers with one of the others.
+CLEAR = b"clear"  # stop all of the room's processes but the first
+HOLD = b"hold"  # and that one: the snapshot that it has forked is to run alone
+GO = b"go"  # let them all go on
+DONE = b"done"
+CROWD = b"crowd"  # not done: others have been started besides
 
 Why = Literal["", "let go", "memory", "time"]
 
@@ -211,7 +229,10 @@ class Run:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """Fork, and let the fork serve tests on a socket that comes next."""
+    """Fork, and let the fork serve tests on a socket that comes next.
+
+    The answer, an empty ``Ran``, says that this is done.
+    """
 
     seconds: float  # for each call
 

@@ -1,7 +1,8 @@
 """Run a homework's tests on other solutions, in this process: no kernel, no waiting.
 
-The table of a homework, ``tests/homeworks/<name>.py``, lists :class:`Wrong` and
-:class:`Right` solutions; ``tests/test_homeworks.py`` runs them.
+The tables of a homework, in ``tests/homeworks/<name>/``, list what students get wrong
+(:func:`mistakes`) and what they get right in other ways (:func:`styles`);
+``tests/test_homeworks.py`` runs them.
 """
 
 import ast
@@ -18,12 +19,12 @@ import torch
 from IPython.core.inputtransformer2 import TransformerManager
 
 ROOT = Path(__file__).parents[2]
-# a solution's source, or (old, new) pairs to replace in the reference solution
-Code = str | list[tuple[str, str]]
+# a solution's source, or what to replace in the reference solution, and by what
+Code = str | dict[str, str]
 
 
 @dataclass(frozen=True)
-class Wrong:
+class Mistake:
     """A mistake that students make in a solution cell, and the test that names it."""
 
     cell: str
@@ -34,7 +35,7 @@ class Wrong:
 
 
 @dataclass(frozen=True)
-class Right:
+class Style:
     """A solution cell in another style, which must get full marks."""
 
     cell: str
@@ -42,8 +43,20 @@ class Right:
     code: Code
 
 
+def mistakes(cell: str, test: str, found: dict[str, tuple[Code, str]]) -> list[Mistake]:
+    """Mistakes in one cell that one test must catch first, and in which words."""
+    return [
+        Mistake(cell, words, code, test, says) for words, (code, says) in found.items()
+    ]
+
+
+def styles(cell: str, found: dict[str, Code]) -> list[Style]:
+    """One cell in several other styles."""
+    return [Style(cell, words, code) for words, code in found.items()]
+
+
 @dataclass(frozen=True)
-class Cell:
+class SourceCell:
     name: str
     kind: str  # "solution", "test" or "given"
     source: str
@@ -74,16 +87,22 @@ class Homework:
                 kind = "solution" if meta["solution"] else "given"
                 kind = "test" if meta["grade"] else kind
                 points = meta.get("points", 0)
-                self.cells.append(Cell(meta["grade_id"], kind, cell.source, points))
+                self.cells.append(
+                    SourceCell(meta["grade_id"], kind, cell.source, points)
+                )
         self.tests = [c.name for c in self.cells if c.kind == "test"]
         self.solutions = [c.name for c in self.cells if c.kind == "solution"]
+
+    def source(self, cell: str) -> str:
+        (source,) = [c.source for c in self.cells if c.name == cell]
+        return source
 
     def edited(self, cell: str, code: Code) -> str:
         """The source of a solution cell with ``code`` in its place, or edited in."""
         if isinstance(code, str):
             return code
-        (source,) = [c.source for c in self.cells if c.name == cell]
-        for old, new in code:
+        source = self.source(cell)
+        for old, new in code.items():
             assert source.count(old) == 1, f"{old!r} is in {cell} {source.count(old)}×"
             source = source.replace(old, new)
         return source
@@ -153,7 +172,7 @@ def secrets(name: str, kinds: str = "HIDDEN|SOLUTION") -> list[str]:
     ]
 
 
-def _raised(cell: Cell, names: dict) -> Exception | None:
+def _raised(cell: SourceCell, names: dict) -> Exception | None:
     try:
         exec(_compile(cell.source, cell.name), names)
     except Exception as error:

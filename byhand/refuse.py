@@ -1,0 +1,280 @@
+"""Refuses what an exercise forbids ("by hand"), by what really runs.
+
+Nothing is refused because of its name in a cell: only what is executed between
+:meth:`Refusal.start` and :meth:`Refusal.stop`, that is while a test runs, counts.
+
+- **Operators.** Whatever of PyTorch computes anything ends in an operator of its
+  dispatcher, under whatever name and from whatever thread it was called. Kernels that
+  raise take the place of the forbidden ones there
+  (https://docs.pytorch.org/docs/stable/library.html).
+- **Functions in Python** (``torch.optim``, ``torch.nn.utils``, …) get another code
+  object, so that whoever has kept a reference to one has the refused one.
+- **Derivatives.** Where ``torch.autograd`` is forbidden, its engine is
+  (:func:`end_at_backward`), and dual numbers with it.
+- **Compiled functions of other libraries** (``scipy.special.expit``) are replaced
+  wherever they are kept.
+
+A pattern is one of `byhand.banned`; an operator is named by a word that its name holds.
+"""
+
+import ctypes
+import gc
+import sys
+import types
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+DUAL = ("_make_dual", "_fw_primal")  # derivatives by dual numbers, without the engine
+# what makes a tensor of another layout, which has kernels of its own
+LAYOUTS = (
+    *("to_mkldnn", "_to_sparse", "sparse_coo_tensor", "sparse_compressed_tensor"),
+    *("quantize_per", "_nested_tensor", "nested_tensor_from"),
+)
+KEY = "CPU"  # where a kernel is looked up for an ordinary tensor of this machine
+# the name spaces of operators that take ordinary tensors of numbers
+SPACES = ("aten", "mkldnn", "mkl", "prims", "inductor")
+# of a class in a forbidden module; the rest of its special methods hide no answer
+SPECIAL = ("__init__", "__call__", "__iter__")
+# they switch derivatives on and off, as PyTorch itself does all the time
+SWITCHES = ("torch.autograd", "torch.enable_grad", "torch.set_grad_enabled")
+ENGINE = "_ZN5torch8autograd23set_default_engine_stubEPFRNS0_6EngineEvE"
+
+
+class NotAllowed(Exception):
+    """Something forbidden was called while a test ran."""
+
+
+class Refusal:
+    """What is refused while a test runs.
+
+    Args:
+        patterns: dotted names of functions, classes and modules (``torch.optim``); those
+            that begin with a dot concern readers alone.
+        operators: words; an operator whose name holds one is refused (``relu``).
+    """
+
+    def __init__(self, patterns: Iterable[str], operators: Iterable[str] = ()):
+        self.patterns = tuple(p for p in patterns if not p.startswith("."))
+        self.derivatives = "torch.autograd" not in self.patterns
+        words = tuple(operators)
+        if words:
+            words += LAYOUTS
+        if not self.derivatives:
+            words += DUAL
+        self.operators = _operators(words)
+        self._seen: set[str] = set()  # names of modules
+        self._functions: dict[types.FunctionType, types.CodeType] = {}
+        self._compiled: dict[int, tuple[Any, Callable[..., Any]]] = {}  # by id
+        self._before: dict[types.FunctionType, types.CodeType] = {}
+        self._libraries: list[Any] = []
+
+    def find(self) -> None:
+        """Look for what is forbidden among the modules that are loaded by now."""
+        if len(sys.modules) == len(self._seen):
+            return
+        new = {n: m for n, m in sys.modules.items() if n not in self._seen}
+        self._seen.update(new)
+        for thing, said in _forbidden(self.patterns, new):
+            if not isinstance(thing, types.FunctionType):
+                self._compiled.setdefault(id(thing), (thing, _refusing(said)))
+            elif thing not in self._functions:
+                self._functions[thing] = _refusing_code(thing.__code__, said)
+
+    def start(self) -> None:
+        """From now on, raise :class:`NotAllowed` wherever something forbidden runs."""
+        self.find()
+        self._refuse_operators()
+        for function, code in self._functions.items():
+            self._before[function] = function.__code__
+            function.__code__ = code
+        if self._compiled:
+            _replace(self._compiled)
+
+    def stop(self) -> None:
+        """Let all of PyTorch run again. (Compiled functions stay refused.)"""
+        self._libraries.clear()  # which takes the kernels away
+        for function, code in self._before.items():
+            function.__code__ = code
+        self._before.clear()
+
+    def keep(self) -> None:
+        """Make it final: what the operators' kernels hang on is let go of for good."""
+        for library in self._libraries:
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(library))
+        self._libraries.clear()
+        self._before.clear()
+
+    def _refuse_operators(self) -> None:
+        import torch
+
+        for namespace, names in self.operators.items():
+            library = torch._C._dispatch_library("IMPL", namespace, KEY)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # that there is a kernel is the point
+                for name in names:
+                    said = f"PyTorch's {name.partition('.')[0].strip('_')}"
+                    library.impl(name, KEY, _refusing(said))
+            self._libraries.append(library)
+
+
+def end_at_backward(final: Callable[[], object]) -> Any:
+    """Have autograd's engine end this process; there is no way back.
+
+    Args:
+        final: called first, to say why.
+
+    Returns: what must be kept as long as the process lives; None where this PyTorch does
+        not offer it.
+    """
+    import torch
+
+    path = Path(torch.__file__).parent / "lib"
+    for name in ("libtorch_cpu.so", "libtorch_cpu.dylib"):
+        if (path / name).exists():
+            place = getattr(ctypes.CDLL(str(path / name)), ENGINE, None)
+            if place is not None:
+                kind = ctypes.CFUNCTYPE(ctypes.c_void_p)
+                callback = kind(final)
+                place.argtypes, place.restype = [kind], None
+                place(callback)
+                return callback
+    return None
+
+
+def _operators(words: tuple[str, ...]) -> dict[str, list[str]]:
+    """The operators that there are with one of these words, by name space."""
+    found: dict[str, list[str]] = {}
+    if not words:
+        return found
+    import torch
+
+    for full in torch._C._dispatch_get_all_op_names():
+        namespace, _, name = full.partition("::")
+        base = name.partition(".")[0]
+        if namespace in SPACES and any(word in base for word in words):
+            found.setdefault(namespace, []).append(name)
+    return found
+
+
+def _refusing(said: str) -> Callable[..., Any]:
+    def refused(*_, **__):
+        raise NotAllowed(f"{said} is not allowed in this exercise")
+
+    return refused
+
+
+def _refusing_code(code: types.CodeType, said: str) -> types.CodeType:
+    """Code that raises, for a function that had this code."""
+    return _TEMPLATE.replace(
+        co_consts=tuple(
+            _refusing(said) if const == _MARK else const
+            for const in _TEMPLATE.co_consts
+        ),
+        co_freevars=code.co_freevars,
+        co_name=code.co_name,
+    )
+
+
+_MARK = "in whose place stands what raises"
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore", SyntaxWarning)  # text cannot be called, indeed
+    _spaces: dict[str, Any] = {}
+    exec(f"def template(*_, **__):\n    return {_MARK!r}()", _spaces)
+_TEMPLATE: types.CodeType = _spaces["template"].__code__
+
+
+def _forbidden(
+    patterns: tuple[str, ...], new: dict[str, types.ModuleType]
+) -> Iterator[tuple[Any, str]]:
+    """Functions of Python, and others that are no part of PyTorch, with what to say.
+
+    Args:
+        new: the modules to look at.
+    """
+    for pattern in patterns:
+        if pattern in SWITCHES:
+            continue
+        thing = _loaded(pattern)
+        if isinstance(thing, types.ModuleType):
+            for name, module in new.items():
+                if f"{name}.".startswith(f"{pattern}.") and _is_module(module):
+                    yield from _of_module(module, pattern)
+        elif thing is not None:
+            yield from _of_thing(thing, pattern)
+
+
+def _loaded(name: str) -> Any:
+    """What is meant, if it has been imported by now."""
+    if name in sys.modules:
+        return sys.modules[name]
+    module, _, last = name.rpartition(".")
+    owner = _loaded(module) if module else None
+    return None if owner is None else vars(owner).get(last, getattr(owner, last, None))
+
+
+def _of_module(module: types.ModuleType, pattern: str) -> Iterator[tuple[Any, str]]:
+    listed = set(getattr(module, "__all__", ()))
+    for name, thing in list(vars(module).items()):
+        home = getattr(thing, "__module__", None)
+        own = isinstance(home, str) and f"{home}.".startswith(f"{pattern}.")
+        public = not name.startswith("_")
+        if (
+            own
+            or name in listed
+            or (public and not isinstance(thing, type) and not home)
+        ):
+            yield from _of_thing(thing, f"{module.__name__}.{name}")
+
+
+def _of_thing(thing: Any, said: str) -> Iterator[tuple[Any, str]]:
+    if isinstance(thing, types.FunctionType):
+        yield thing, said
+    elif isinstance(thing, type):
+        if _is_layer(thing):  # what it computes ends in a function or an operator
+            return
+        for name, part in list(vars(thing).items()):
+            if isinstance(part, (staticmethod, classmethod)):
+                part = part.__func__
+            special = name.startswith("__") and name not in SPECIAL
+            own = getattr(part, "__module__", "") == thing.__module__
+            if isinstance(part, types.FunctionType) and own and not special:
+                yield part, said
+    elif callable(thing) and not said.startswith("torch.") and not _is_module(thing):
+        yield thing, said
+
+
+def _is_layer(kind: type) -> bool:
+    torch = sys.modules.get("torch")
+    return torch is not None and issubclass(kind, (torch.nn.Module, torch.Tensor))
+
+
+def _is_module(thing: Any) -> bool:
+    return isinstance(thing, types.ModuleType)
+
+
+def _replace(replacements: dict[int, tuple[Any, Callable[..., Any]]]) -> None:
+    """Put others in the place of these objects, wherever they are kept."""
+    things = [thing for thing, _ in replacements.values()]
+    own = {id(things), id(replacements)}
+    for module in list(sys.modules.values()):
+        if isinstance(module, types.ModuleType):
+            _replace_in(vars(module), replacements)
+    for keeper in gc.get_referrers(*things):
+        if id(keeper) in own:
+            continue
+        if isinstance(keeper, dict):
+            _replace_in(keeper, replacements)
+        elif isinstance(keeper, list):
+            for place, value in enumerate(keeper):
+                if id(value) in replacements:
+                    keeper[place] = replacements[id(value)][1]
+        elif isinstance(keeper, types.CellType):
+            keeper.cell_contents = replacements[id(keeper.cell_contents)][1]
+
+
+def _replace_in(names: dict, replacements: dict[int, tuple[Any, Callable]]) -> None:
+    for name, value in list(names.items()):
+        if id(value) in replacements and value is replacements[id(value)][0]:
+            names[name] = replacements[id(value)][1]
