@@ -11,7 +11,6 @@ fails them; that is not counted); files, processes or connections that it made o
 
 import json
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -24,10 +23,12 @@ from nbgrader.api import Gradebook
 
 from benchmarks.bench_grader import STOCK
 from tests import attacks
-from tests import test_attacks as suite
-from tests.support.solutions import ROOT
+from tests.support.course_folder import marks, page, text_of
+from tests.support.solutions import ROOT, secrets
+from tests.support.submissions import HW, RELEASED
+from tests.support.traces import Listener, left_behind
 
-HW = suite.HW
+HIDDEN = secrets(HW)
 SECONDS = 180  # for one submission under stock nbgrader
 CHOSEN = [*attacks.IN_PROCESS, *attacks.SYSTEM, *attacks.NOTEBOOK]
 
@@ -70,9 +71,8 @@ def printed(cells: list[dict]) -> str:
 
 
 def secrets_in(text: str) -> bool:
-    text = re.sub(r"<[^>]+>", "", text).replace("&#39;", "'").replace("&quot;", '"')
-    text = text.replace("\\n", "\n").replace('\\"', '"')
-    return any(line in text for line in suite.HIDDEN)
+    text = text_of(text).replace("\\n", "\n").replace('\\"', '"')
+    return any(line in text for line in HIDDEN)
 
 
 def ours_all() -> dict[str, str]:
@@ -81,23 +81,23 @@ def ours_all() -> dict[str, str]:
     with tempfile.TemporaryDirectory() as scratch:
         course, folder = Path(scratch, "course"), Path(scratch, "in")
         folder.mkdir()
-        listener, released = suite.Listener(), json.loads(suite.KNOWN)
+        listener, released = Listener(), json.loads(RELEASED.read_text("utf8"))
         places = {"course": course, "root": ROOT, "port": listener.port}
         for attack in attacks.ATTACKS:
             text = json.dumps(attack.notebook(released, **places))
             (folder / f"{attack.name}.ipynb").write_text(text)
-        env = os.environ | {"BYHAND_LIMITS": json.dumps(suite.LIMITS)}
+        env = os.environ | {"BYHAND_LIMITS": json.dumps(attacks.LIMITS)}
         command = [sys.executable, "-m", "grader", "--course", course, "grade", "hw1"]
         subprocess.run(
             [*map(str, command), "--from", str(folder)],
             **{"env": env, "cwd": ROOT, "stdout": subprocess.DEVNULL},
         )
-        points = suite.points(course)
-        traces = bool(suite.left_behind(course) or listener.heard)
+        points = marks(course, HW)
+        traces = bool(left_behind(course) or listener.heard)
         for attack in attacks.ATTACKS:
             path = course / "autograded" / attack.name / HW / f"{HW}.ipynb"
             text = printed(json.loads(path.read_text("utf8"))["cells"])
-            text += suite.page(course, attack.name)
+            text += page(course, HW, attack.name)
             results[attack.name] = words_for(
                 points.get(attack.name), secrets_in(text), traces
             )
@@ -124,7 +124,7 @@ def stock_one(folder: Path, template: Path, attack: attacks.Attack) -> str:
     course = folder / attack.name
     shutil.copytree(template, course)
     (course / "nbgrader_config.py").write_text(STOCK.format(root=str(course)))
-    listener = suite.Listener()
+    listener = Listener()
     released = (template / "release" / HW / f"{HW}.ipynb").read_text("utf8")
     places = {"course": course, "root": course, "port": listener.port}
     work = course / "submitted" / "mallory" / HW

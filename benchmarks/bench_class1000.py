@@ -26,13 +26,14 @@ EXERCISES = ["linear_forward", "linear_backward", "relu", "sigmoid"]
 def submissions(count: int) -> dict[str, dict[str, str]]:
     """Student by student, the sources of the solution cells."""
     from tests.homeworks import hw1_backprop as table
-    from tests.test_course_loop import homework
+    from tests.support.submissions import homework, reference
 
     chance, ways = random.Random(0), {}
     for cell in EXERCISES:
         right = [r.code for r in table.RIGHT if r.cell == cell][:2]
         wrong = [w.code for w in table.WRONG if w.cell == cell][:3]
-        ways[cell] = [homework.edited(cell, code) for code in [{}, *right, *wrong]]
+        edited = [homework().edited(cell, code) for code in [*right, *wrong]]
+        ways[cell] = [reference([cell])[cell], *edited]
     found = {}
     for n in range(count):
         solutions = {cell: chance.choice(ways[cell]) for cell in EXERCISES}
@@ -44,17 +45,18 @@ class Expected:
     """The points of a submission, found in this process; the rest is left undone."""
 
     def __init__(self):
-        from tests.test_course_loop import RELEASED, homework
+        from tests.support.submissions import homework, released
 
-        self.homework, self.known = homework, {}
-        released = {c.id: c.source for c in nbformat.read(RELEASED, 4).cells}
-        rest = [c for c in homework.solutions if c not in EXERCISES]
-        self.rest = {cell: released[cell] for cell in rest}
-        beyond = set().union(*(homework.dependents(cell) for cell in rest))
-        self.points = {c.name: c.points for c in homework.cells if c.kind == "test"}
+        self.homework, self.known = homework(), {}
+        given = {c.id: c.source for c in released().cells}
+        rest = [c for c in self.homework.solutions if c not in EXERCISES]
+        self.rest = {cell: given[cell] for cell in rest}
+        beyond = set().union(*(self.homework.dependents(cell) for cell in rest))
+        tests = [c for c in self.homework.cells if c.kind == "test"]
+        self.points = {test.name: test.points for test in tests}
         self.about = {}  # test: the exercises that decide it
         for cell in EXERCISES:
-            for test in homework.dependents(cell) - beyond:
+            for test in self.homework.dependents(cell) - beyond:
                 self.about.setdefault(test, []).append(cell)
 
     def __call__(self, solutions: dict[str, str]) -> float:
@@ -74,7 +76,7 @@ def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.bench_class1000")
     parser.add_argument("--students", type=int, default=1000)
     count = parser.parse_args(argv or []).students
-    from tests.test_course_loop import filled
+    from tests.support.submissions import filled
 
     found, expected = submissions(count), Expected()
     marks = {student: expected(solutions) for student, solutions in found.items()}

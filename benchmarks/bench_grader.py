@@ -52,16 +52,22 @@ def submissions(count: int, play: bool = False) -> dict[str, nbformat.NotebookNo
         play: with the cell that earns nothing, trains, and is there to be played with.
     """
     from tests.homeworks import hw1_backprop as table
-    from tests.test_course_loop import RELEASED, filled, homework, reference, style
+    from tests.support.submissions import (
+        filled,
+        homework,
+        reference,
+        released,
+        style,
+    )
 
     found = {}
-    (cell,) = [c for c in nbformat.read(RELEASED, 4).cells if c.id == "train-use"]
+    (cell,) = [c for c in released().cells if c.id == "train-use"]
     wrong = [w for w in table.WRONG if w.cell not in ("train", "mlp")]
     for n in range(count):
         solutions = style(n) if n % 2 else reference()
         if n % 4 > 1:  # half of the class makes a mistake
             mistake = wrong[7 * n % len(wrong)]
-            solutions[mistake.cell] = homework.edited(mistake.cell, mistake.code)
+            solutions[mistake.cell] = homework().edited(mistake.cell, mistake.code)
         found[f"s{n:04}"] = filled(solutions | ({cell.id: cell.source} if play else {}))
     return found
 

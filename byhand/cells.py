@@ -11,6 +11,11 @@ from IPython.core.inputtransformer2 import TransformerManager
 UNREADABLE = (SyntaxError, ValueError, RecursionError, MemoryError)
 BUILT_IN = frozenset(dir(builtins))
 HARMLESS = {"staticmethod", "classmethod", "property", "dataclass"}  # decorators
+STILL = (  # parts of expressions that call nothing
+    *(ast.Constant, ast.Name, ast.Attribute, ast.Tuple, ast.UnaryOp, ast.BinOp),
+    *(ast.expr_context, ast.operator, ast.unaryop),
+)
+IN_ANNOTATIONS = (ast.Subscript, ast.List)
 
 
 @lru_cache(4096)
@@ -56,12 +61,17 @@ def names(source: str) -> tuple[frozenset[str], frozenset[str]]:
         s.get_name() for s in table.get_symbols() if s.is_assigned() or s.is_imported()
     }
     used: set[str] = set()
+    later: set[str] = set()  # bound when a function is called
     waiting = [table]
     while waiting:
         scope = waiting.pop()
         waiting += scope.get_children()
-        used |= {s.get_name() for s in scope.get_symbols() if _is_global(s, scope)}
-    return frozenset(used - bound - BUILT_IN), frozenset(bound)
+        symbols = scope.get_symbols()
+        used |= {s.get_name() for s in symbols if _is_global(s, scope)}
+        later |= {
+            s.get_name() for s in symbols if s.is_declared_global() and s.is_assigned()
+        }
+    return frozenset(used - bound - BUILT_IN), frozenset(bound | later)
 
 
 def _is_global(symbol: symtable.Symbol, scope: symtable.SymbolTable) -> bool:
@@ -104,17 +114,18 @@ def _is_definition(node: ast.stmt) -> bool:
         return names and _is_still(node.value)
     if isinstance(node, ast.AnnAssign):
         name, value = isinstance(node.target, ast.Name), node.value
-        return name and (value is None or _is_still(value))
+        still = value is None or _is_still(value)
+        return name and still and _is_still(node.annotation, IN_ANNOTATIONS)
     if isinstance(node, ast.FunctionDef):
         defaults = [*node.args.defaults, *filter(None, node.args.kw_defaults)]
-        return _is_plain(node) and all(map(_is_still, defaults))
+        places = [part for part in ast.walk(node.args) if isinstance(part, ast.arg)]
+        said = filter(None, [node.returns, *(place.annotation for place in places)])
+        still = all(_is_still(part, IN_ANNOTATIONS) for part in said)
+        return _is_plain(node) and still and all(map(_is_still, defaults))
     if isinstance(node, ast.ClassDef):
-        bases = [*node.bases, *(keyword.value for keyword in node.keywords)]
-        return (
-            _is_plain(node)
-            and all(map(_is_still, bases))
-            and _all_definitions(node.body)
-        )
+        # a keyword is an argument of the metaclass, or the metaclass itself
+        still = not node.keywords and all(map(_is_still, node.bases))
+        return _is_plain(node) and still and _all_definitions(node.body)
     return False
 
 
@@ -123,8 +134,6 @@ def _is_plain(node: ast.FunctionDef | ast.ClassDef) -> bool:
     return all(isinstance(mark, ast.Name) and mark.id in HARMLESS for mark in marks)
 
 
-def _is_still(value: ast.expr) -> bool:
+def _is_still(value: ast.expr, more: tuple[type, ...] = ()) -> bool:
     """Whether to evaluate an expression calls nothing."""
-    kinds = (ast.Constant, ast.Name, ast.Attribute, ast.Tuple, ast.UnaryOp, ast.BinOp)
-    parts = (ast.expr_context, ast.operator, ast.unaryop)
-    return all(isinstance(node, kinds + parts) for node in ast.walk(value))
+    return all(isinstance(node, STILL + more) for node in ast.walk(value))

@@ -1,152 +1,155 @@
 """Hostile submissions earn nothing, learn nothing, leave nothing, and harm nobody."""
 
-import csv
 import json
 import re
-import socket
-import threading
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import nbformat
+import nbgrader
 import pytest
 import torch
 
 from byhand import check
-from tests.attacks import ATTACKS, LEAVE, LOOK, MARK, Attack
+from tests.attacks import ATTACKS, DOOR, FORBIDDEN, LEAVE, LIMITS, LOOK, Attack
+from tests.support import copy_of_the_project as project
+from tests.support.course_folder import graded, hashes, marks, page, text_of
+from tests.support.runs import Ran, grader
 from tests.support.solutions import ROOT, secrets
-from tests.test_course_loop import (
-    HW,
-    RELEASED,
-    filled,
-    grader,
-    hashes,
-    homework,
-    reference,
-)
+from tests.support.submissions import HW, RELEASED, filled, homework, reference
+from tests.support.traces import Listener, left_behind
 
 EVERY = 12  # attacks between two honest students
-HONEST = homework.solutions[:-1]  # all but the training, which takes its time
-POINTS = 40
-LIMITS = {"cell": 2, "total": 10, "memory": 500, "processes": 32, "files": 16}
-KNOWN = RELEASED.read_text("utf8")
-HIDDEN = secrets(HW)
+POINTS = 40  # of an honest student
+ENVIRONMENT = {
+    "BYHAND_LIMITS": json.dumps(LIMITS),
+    "BYHAND_OFFLINE": "1",
+    "BYHAND_DATA": None,
+}
 
 
-def names() -> dict:
+def names(attacks: list[Attack]) -> dict[str, Attack | None]:
     """Students, in the order in which they are graded: an attack, or None if honest."""
     found = {}
-    for number, attack in enumerate(ATTACKS):
-        if number % EVERY == 0:
+    for attack in attacks:
+        number = ATTACKS.index(attack)
+        if len(found) % (EVERY + 1) == 0:
             found[f"{number:03}-honest"] = None
         found[f"{number:03}-{attack.name}"] = attack
     return found | {"999-honest": None}
 
 
-STUDENTS = names()
+# Where some calls are forbidden, what hides them is, too, and no test is run on it. So
+# all that does not call such a function is tried where nothing is forbidden.
+STRICT = names(FORBIDDEN)
+FREE = names([attack for attack in ATTACKS if attack not in FORBIDDEN])
+ATTACKERS = [
+    *((student, "strict") for student, attack in STRICT.items() if attack),
+    *((student, "free") for student, attack in FREE.items() if attack),
+]
 
 
-class Listener:
-    """Notes whoever calls this machine, by TCP, UDP or an abstract Unix socket."""
-
-    def __init__(self):
-        self.heard: list[str] = []
-        tcp = socket.create_server(("", 0))
-        self.port = tcp.getsockname()[1]
-        udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        udp.bind(("", self.port))
-        unix = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        unix.bind(f"\0{MARK}-{self.port}")
-        unix.listen()
-        self.sockets = {"TCP": tcp, "UDP": udp, "Unix": unix}
-        for kind, found in self.sockets.items():
-            wait = found.accept if kind != "UDP" else lambda: udp.recv(9)
-            threading.Thread(target=self._wait, args=(kind, wait), daemon=True).start()
-
-    def _wait(self, kind, wait):
-        while True:
-            wait()
-            self.heard.append(kind)
+@cache
+def hidden(name: str = HW) -> list[str]:
+    return secrets(name)
 
 
-def left_behind(course: Path) -> list[str]:
-    """Files and processes of the attackers' on this machine."""
-    places = ["/", "/tmp", "/var/tmp", "/dev", "/dev/shm", "/run", "/etc", "/root"]
-    places += [course, course / "submitted", ROOT, Path.home(), Path.cwd()]
-    places += [ROOT / part for part in ("byhand", "grader", f"solutions/{HW}")]
-    found = [str(p) for place in places for p in Path(place).glob(f"{MARK}*")]
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            text = (process / "environ").read_bytes() + (
-                process / "cmdline"
-            ).read_bytes()
-        except OSError:
-            continue
-        if MARK.encode() in text:
-            found.append(text.decode(errors="replace")[:200])
-    return found
+@dataclass
+class Graded:
+    """A run over attackers and some honest students, and what it has left."""
+
+    students: dict[str, Attack | None]
+    course: Path
+    run: Ran
+    heard: list[str]
+    left: list[str]
+
+    def page(self, student: str) -> str:
+        return page(self.course, HW, student)
+
+    def notebook(self, student: str) -> nbformat.NotebookNode:
+        return graded(self.course, HW, student)
 
 
-@pytest.fixture(scope="module")
-def graded(tmp_path_factory):
-    """Everything about one run over all attackers and some honest students."""
-    course = tmp_path_factory.mktemp("private") / "course"
-    folder = tmp_path_factory.mktemp("handed-in")
-    released, listener = json.loads(KNOWN), Listener()
-    places = {"course": course, "root": ROOT, "port": listener.port}
-    for student, attack in STUDENTS.items():
-        text = nbformat.writes(filled(reference(HONEST)))
-        if attack:
-            text = json.dumps(attack.notebook(released, **places))
-        (folder / f"{student}.ipynb").write_text(text, "utf8")
-    before = hashes(folder) | hashes(ROOT / "solutions" / HW)
+def grade(students: dict, root: Path, run, folder: Path) -> Graded:
+    """Have students graded by the grader in ``root``, which ``run`` runs."""
+    course, handed_in, listener = folder / "course", folder / "in", Listener()
+    handed_in.mkdir()
+    known = json.loads(RELEASED.read_text("utf8"))
+    places = {"course": course, "root": root, "port": listener.port}
+    # all but the training, which takes its time
+    honest = nbformat.writes(filled(reference(homework().solutions[:-1])))
+    for student, attack in students.items():
+        text = json.dumps(attack.notebook(known, **places)) if attack else honest
+        (handed_in / f"{student}.ipynb").write_text(text, "utf8")
+    before = hashes(handed_in) | hashes(root / "solutions" / HW)
     memory = Path("/proc/sysvipc/shm").read_text()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("BYHAND_LIMITS", json.dumps(LIMITS))
-        patch.setenv("BYHAND_OFFLINE", "1")
-        patch.delenv("BYHAND_DATA", raising=False)
-        run = grader(course, "grade", "hw1", "--from", folder, "--jobs", "2")
-    left = left_behind(course)
-    if hashes(folder) | hashes(ROOT / "solutions" / HW) != before:
+    ran = run(course, "grade", "hw1", "--from", handed_in, "--jobs", "4")
+    left = left_behind(course, root)
+    if hashes(handed_in) | hashes(root / "solutions" / HW) != before:
         left.append("changed files")
     if Path("/proc/sysvipc/shm").read_text() != memory:
         left.append("shared memory")
-    return course, run, listener, left
+    return Graded(students, course, ran, listener.heard, left)
 
 
-def points(course: Path) -> dict:
-    with open(course / "grades.csv", newline="") as file:
-        return {row["student_id"]: float(row["score"]) for row in csv.DictReader(file)}
+@pytest.fixture(scope="module")
+def strict(forked_grader, tmp_path_factory) -> Graded:
+    """Homework 1 as it is: the attackers call functions that it forbids."""
+
+    def run(*command):
+        return forked_grader(*command, env=ENVIRONMENT)
+
+    return grade(STRICT, ROOT, run, tmp_path_factory.mktemp("strict"))
 
 
-def notebook(course: Path, student: str) -> nbformat.NotebookNode:
-    return nbformat.read(course / "autograded" / student / HW / f"{HW}.ipynb", 4)
+@pytest.fixture(scope="module")
+def free(project_copy, tmp_path_factory) -> Graded:
+    """Nothing is forbidden: all other attacks."""
+    here = {
+        "cwd": project_copy,
+        "env": project.environment(BYHAND_LIMITS=json.dumps(LIMITS)),
+    }
+
+    def run(*command):
+        return grader(*command, **here)
+
+    return grade(FREE, project_copy, run, tmp_path_factory.mktemp("free"))
 
 
-def page(course: Path, student: str) -> str:
-    path = course / "feedback" / student / HW / f"{HW}.html"
-    return path.read_text("utf8")
+@pytest.fixture(params=["strict", "free"])
+def done(request) -> Graded:
+    return request.getfixturevalue(request.param)
 
 
-def test_no_point_is_earned(graded):
-    course, run, _, _ = graded
-    expected = {s: a.earns if a else POINTS for s, a in STUDENTS.items()}
-    found = points(course)
+def test_no_point_is_earned(done):
+    expected = {s: a.earns if a else POINTS for s, a in done.students.items()}
+    found = marks(done.course, HW)
     wrong = {s: found.get(s) for s in expected if found.get(s) != expected[s]}
-    assert not wrong, run.stdout[-3000:] + run.stderr[-3000:]
+    assert not wrong, done.run.stdout[-3000:] + done.run.stderr[-3000:]
 
 
-def test_every_submission_is_graded(graded):
-    _, run, _, _ = graded
-    assert f"{len(STUDENTS)} of {len(STUDENTS)} graded" in run.stdout, run.stdout
-    assert "NOT" not in run.stdout + run.stderr
-    assert "Traceback" not in run.stdout + run.stderr
-    assert run.returncode == 0
+def test_every_submission_is_graded(done):
+    total = len(done.students)
+    assert f"{total} of {total} graded" in done.run.stdout, done.run.stdout
+    assert "NOT" not in done.run.said
+    assert "Traceback" not in done.run.said
+    assert done.run.returncode == 0
 
 
-def test_nothing_is_left_behind(graded):
-    _, _, listener, left = graded
-    assert not left
-    assert not listener.heard
+def test_nothing_is_left_behind(done):
+    assert not done.left
+    assert not done.heard
+
+
+def test_the_door_is_tried(free):
+    """No test of those who attack it is refused before it has begun."""
+    for student, attack in free.students.items():
+        if attack in DOOR:
+            cells = free.notebook(student).cells
+            said = [o.get("ename") for c in cells for o in c.get("outputs", ())]
+            assert said and "NotAllowed" not in said, student
 
 
 def expected_values(student: str) -> list[str]:
@@ -159,15 +162,15 @@ def expected_values(student: str) -> list[str]:
     return [f"{value:.4f}" for value in (X @ W.T + b).flatten().tolist()]
 
 
-@pytest.mark.parametrize("student", [s for s, a in STUDENTS.items() if a])
-def test_no_secret_is_shown(graded, student):
-    course, _, _, _ = graded
-    attack, shown = STUDENTS[student], page(course, student)
-    cells = notebook(course, student).cells
+@pytest.mark.parametrize(("student", "where"), ATTACKERS, ids=lambda value: value)
+def test_no_secret_is_shown(request, student, where):
+    done = request.getfixturevalue(where)
+    attack, course = done.students[student], done.course
+    cells = done.notebook(student).cells
     outputs = [cell.get("outputs") for cell in cells]
-    text = re.sub(r"<[^>]+>", "", shown).replace("&#39;", "'").replace("&quot;", '"')
+    text = text_of(done.page(student))
     text += json.dumps(outputs, ensure_ascii=False).replace('\\"', '"')
-    assert not [line for line in HIDDEN if line in text]
+    assert not [line for line in hidden() if line in text]
     assert "HIDDEN TESTS" not in text or "HIDDEN" in attack.code
     assert not [value for value in expected_values(student) if value in text]
     assert attack.silent or f"tried {attack.name}" in text or not attack.code
@@ -176,46 +179,48 @@ def test_no_secret_is_shown(graded, student):
     assert named or str(course) not in json.dumps(outputs)
 
 
-def test_pages_run_no_code_of_a_student(graded):
+def test_pages_run_no_code_of_a_student(done):
     """Only the page's own scripts, which every page has, are in any of them."""
-    course, _, _, _ = graded
 
     def active(student):
         found = re.findall(
             r"<(?:script|iframe|svg|form|base|meta|object|embed|img|style"
             r"|link|button|math)\b[^>]*",
-            page(course, student),
+            done.page(student),
             re.I,
         )
         found += re.findall(
-            r"<[^>]*\s(?:on\w+|style|srcdoc)\s*=[^>]*>", page(course, student)
+            r"<[^>]*\s(?:on\w+|style|srcdoc)\s*=[^>]*>", done.page(student)
         )
         return {f for f in found if "data:image/png;base64," not in f}
 
     usual = active("999-honest")
-    for student in STUDENTS:
+    for student in done.students:
         assert active(student) <= usual, student
-        assert 'href="javascript:' not in page(course, student)
-    assert "alert(1)" in page(course, next(s for s in STUDENTS if s.endswith("-html")))
+        assert 'href="javascript:' not in done.page(student)
 
 
-def test_the_formgrader_runs_no_code_of_a_student(graded):
+def test_what_is_tried_in_html_is_seen(free):
+    (student,) = [s for s in free.students if s.endswith("-html")]
+    assert "alert(1)" in free.page(student)
+
+
+def test_the_formgrader_runs_no_code_of_a_student(free):
     """What an instructor sees in the browser, with the rights of their server."""
     from nbconvert.exporters import HTMLExporter
 
     from grader.course.course import Course
 
-    course, _, _, _ = graded
-    config = Course(course).config
-    import nbgrader.server_extensions.formgrader as formgrader
-
-    folder = Path(formgrader.__file__).parent / "templates"
+    config = Course(free.course).config
+    extensions = Path(nbgrader.__file__).parent / "server_extensions"
+    folder = extensions / "formgrader" / "templates"
+    assert folder.is_dir()
     config.HTMLExporter.template_name = "formgrade"
     config.HTMLExporter.extra_template_basedirs = [str(folder)]
     exporter = HTMLExporter(config=config)
     for name in ("html", "pictures", "html-output", "hostile-errors", "metadata"):
-        (student,) = [s for s in STUDENTS if s.partition("-")[2] == name]
-        cells = notebook(course, student)
+        (student,) = [s for s in free.students if s.partition("-")[2] == name]
+        cells = free.notebook(student)
         body = "".join(
             exporter.environment.filters["markdown2html"](cell.source)
             for cell in cells.cells
@@ -227,21 +232,19 @@ def test_the_formgrader_runs_no_code_of_a_student(graded):
         assert not re.search(r"<[^>]*\son\w+\s*=", body)
 
 
-def test_one_student_leaves_nothing_for_the_next(tmp_path, monkeypatch):
+def test_one_student_leaves_nothing_for_the_next(forked_grader, tmp_path):
     """Graded one after the other by the same worker, and then side by side by two."""
-    monkeypatch.setenv("BYHAND_LIMITS", json.dumps(LIMITS))
-    monkeypatch.setenv("BYHAND_OFFLINE", "1")
-    monkeypatch.delenv("BYHAND_DATA", raising=False)
-    folder, released = tmp_path / "in", json.loads(KNOWN)
+    folder, released = tmp_path / "in", json.loads(RELEASED.read_text("utf8"))
     folder.mkdir()
     for n, code in enumerate([LEAVE, LOOK, LEAVE, LOOK, LOOK]):
         text = json.dumps(Attack(f"s{n}", "", code).notebook(released))
         (folder / f"s{n}.ipynb").write_text(text, "utf8")
     for jobs in ("1", "2"):
         course = tmp_path / jobs
-        grader(course, "grade", "hw1", "--from", folder, "--jobs", jobs)
+        command = ("grade", "hw1", "--from", folder, "--jobs", jobs)
+        forked_grader(course, *command, env=ENVIRONMENT)
         for n, word in enumerate(["left", "looked", "left", "looked", "looked"]):
-            cells = notebook(course, f"s{n}").cells
+            cells = graded(course, HW, f"s{n}").cells
             shown = json.dumps([c.get("outputs") for c in cells])
             assert word in shown and "FOUND" not in shown
 
@@ -254,11 +257,8 @@ OTHERS = sorted(p.stem for p in ROOT.glob("assignments/hw*/*.ipynb") if p.stem !
 
 
 @pytest.mark.parametrize("name", OTHERS)
-def test_the_other_homeworks_give_nothing_either(name, tmp_path, monkeypatch):
+def test_the_other_homeworks_give_nothing_either(name, forked_grader, tmp_path):
     """The attacks are shared out among the other homeworks."""
-    monkeypatch.setenv("BYHAND_LIMITS", json.dumps(LIMITS))
-    monkeypatch.setenv("BYHAND_OFFLINE", "1")
-    monkeypatch.delenv("BYHAND_DATA", raising=False)
     released = json.loads((ROOT / "assignments" / name / f"{name}.ipynb").read_text())
     folder, course = tmp_path / "in", tmp_path / "course"
     folder.mkdir()
@@ -267,12 +267,10 @@ def test_the_other_homeworks_give_nothing_either(name, tmp_path, monkeypatch):
     for attack in attacks:
         text = json.dumps(attack.notebook(released, course=course, root=ROOT, port=9))
         (folder / f"{attack.name}.ipynb").write_text(text, "utf8")
-    run = grader(course, "grade", name, "--from", folder, "--jobs", "2")
-    assert points(course) == {attack.name: 0 for attack in attacks}, run.stdout
-    hidden = secrets(name)
-    assert len(hidden) > 10
+    command = ("grade", name, "--from", folder, "--jobs", "4")
+    run = forked_grader(course, *command, env=ENVIRONMENT)
+    assert marks(course, name) == {attack.name: 0 for attack in attacks}, run.said
+    assert len(hidden(name)) > 10
     for attack in attacks:
-        path = course / "feedback" / attack.name / name / f"{name}.html"
-        text = re.sub(r"<[^>]+>", "", path.read_text("utf8"))
-        text = text.replace("&#39;", "'").replace("&quot;", '"')
-        assert not [line for line in hidden if line in text], attack.name
+        text = text_of(page(course, name, attack.name))
+        assert not [line for line in hidden(name) if line in text], attack.name

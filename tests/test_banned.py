@@ -1,26 +1,23 @@
 """Forbidden calls are found by reading, under every name, and nothing else is."""
 
 import ast
-import subprocess
-import sys
 
-import nbformat
 import pytest
 
 from byhand import banned
 from tests.homeworks import hw1_backprop as table
+from tests.support.runs import Forks
+from tests.support.sheets import sheet_of
 from tests.support.solutions import ROOT
-from tests.test_homeworks import homework
+from tests.support.submissions import HW, homework, reference
 
-HW = "hw1_backprop"
-SOURCE = nbformat.read(ROOT / "solutions" / HW / f"{HW}.ipynb", 4)
-HOMEWORKS = sorted(ROOT.glob("solutions/hw*/*.ipynb"))
-PATTERNS = SOURCE.metadata["byhand"]["banned"]
+HOMEWORKS = sorted(path.stem for path in ROOT.glob("solutions/hw*/*.ipynb"))
 
 
-def found(source: str, patterns=PATTERNS, known=None) -> list[tuple[str, int]]:
+def found(source: str, known: dict | None = None) -> list[tuple[str, int]]:
+    """What homework 1 forbids of this: names and lines."""
     known = {"torch": "torch"} if known is None else known
-    uses = banned.uses(ast.parse(source), list(patterns), known)
+    uses = banned.uses(ast.parse(source), sheet_of(HW).banned, known)
     return [(use.name, use.line) for use in uses]
 
 
@@ -85,10 +82,17 @@ def test_lines_and_what_cells_share():
 
 def test_the_homework_itself_is_allowed():
     """Neither the reference solutions nor those in other styles use what is banned."""
-    hw = homework(HW)
-    sources = [hw.source(cell) for cell in hw.solutions]
-    sources += [hw.edited(right.cell, right.code) for right in table.RIGHT]
+    sources = list(reference().values())
+    sources += [homework().edited(right.cell, right.code) for right in table.RIGHT]
     assert [use for source in sources for use in found(source)] == []
+
+
+@pytest.fixture(scope="module")
+def forks():
+    """Runs in processes of their own, all of PyTorch imported."""
+    imports = "import torch, torch.utils.data, grader.inside.guard"
+    with Forks(imports) as forks:
+        yield forks
 
 
 ENFORCED = """
@@ -116,21 +120,19 @@ assert torch.equal(saved(x), x.exp())
 """
 
 
-def test_refused_at_run_time():
-    command = [sys.executable, "-c", ENFORCED]
-    result = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
-    assert result.returncode == 0, result.stderr + result.stdout
+def test_refused_at_run_time(forks):
+    result = forks.run(ENFORCED)
+    assert result.returncode == 0, result.said
     assert "torch.nn.functional.relu is not allowed" in result.stdout
     assert "softmax is not allowed" in result.stdout
 
 
 ALLOWED = """
 import copy, sys
-import nbformat, torch
+import torch
 from grader.inside.guard import Guard
 from grader.wire.messages import NotAllowed
-path = sys.argv[1]
-guard = Guard(nbformat.read(path, 4).metadata["byhand"]["banned"])
+guard = Guard(sys.argv[1:])
 guard.place()
 x = torch.randn(4, 3)
 torch.testing.assert_close(x, x.clone())  # as in a cell of one's own
@@ -152,12 +154,11 @@ if "torch.ops" in guard.patterns:
 """
 
 
-@pytest.mark.parametrize("path", HOMEWORKS, ids=lambda path: path.stem)
-def test_all_else_works_while_refusing(path):
+@pytest.mark.parametrize("name", HOMEWORKS)
+def test_all_else_works_while_refusing(name, forks):
     """A print that was left in a function costs nobody a point."""
-    command = [sys.executable, "-c", ALLOWED, path]
-    result = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
-    assert result.returncode == 0, result.stderr + result.stdout
+    result = forks.run(ALLOWED, *sheet_of(name).banned)
+    assert result.returncode == 0, result.said
 
 
 def hidden(source: str) -> list[str]:

@@ -15,7 +15,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from PIL import Image
 
 from byhand import data, notebooks
-from tests.browser import browser
+from tests.support.browser import browser
 
 ROOT = Path(__file__).parents[1]
 

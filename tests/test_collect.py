@@ -6,7 +6,6 @@ import re
 import secrets
 import shutil
 import subprocess
-import sys
 import zipfile
 from datetime import UTC, datetime, timedelta
 
@@ -18,8 +17,9 @@ from grader.course.exchange import collect_exchange
 from grader.course.folder import collect
 from grader.errors import CourseError
 from tests.support import copy_of_the_project as project
+from tests.support.copy_of_the_project import TINY
+from tests.support.submissions import HW
 
-HW = "hw1_backprop"
 NAME = f"{HW}.ipynb"
 COURSE = "deep-learning-by-hand"
 
@@ -246,14 +246,14 @@ def test_exchange(course, tmp_path):
     assert secret(bob).read_text() != (latest / course.SECRET).read_text()
 
 
-def test_the_exchange_and_back(tmp_path):
+@pytest.mark.slow
+def test_the_exchange_and_back(project_copy, copied_grader, tmp_path):
     """By nbgrader's own commands: fetch, submit; after grading, the feedback is there."""
-    copy = project.make(tmp_path / "project", {})
     course, exchange = tmp_path / "course", tmp_path / "exchange"
     home = tmp_path / "home"
     exchange.mkdir(mode=0o777)
     home.mkdir()
-    env = project.environment(HOME=str(home), JUPYTER_DATA_DIR=str(home / "data"))
+    env = {"HOME": str(home), "JUPYTER_DATA_DIR": str(home / "data")}
     env["BYHAND_COURSE"] = str(course)
 
     def nbgrader(folder, *command):
@@ -261,24 +261,21 @@ def test_the_exchange_and_back(tmp_path):
             f"--Exchange.root={exchange}",
             f"--CourseDirectory.course_id={COURSE}",
         ]
-        command = [sys.executable, "-m", "nbgrader", *command, *config]
-        options = {"cwd": folder, "env": env, "capture_output": True, "text": True}
-        result = subprocess.run([str(c) for c in command], **options)
-        assert result.returncode == 0, result.stdout + result.stderr
+        result = copied_grader.nbgrader(*command, *config, cwd=folder, env=env)
+        assert result.returncode == 0, result.said
 
     student = pwd.getpwuid(os.getuid()).pw_name
-    project.grader(copy, course, "release", project.TINY)
-    nbgrader(copy, "release_assignment", project.TINY)
-    nbgrader(home, "fetch_assignment", project.TINY)
-    path = home / project.TINY / f"{project.TINY}.ipynb"
+    copied_grader(course, "release", TINY)
+    nbgrader(project_copy, "release_assignment", TINY)
+    nbgrader(home, "fetch_assignment", TINY)
+    path = home / TINY / f"{TINY}.ipynb"
     path.write_text(project.tiny())
-    nbgrader(home, "submit", project.TINY)
-    command = ("grade", project.TINY, "--from-exchange", exchange)
-    result = project.grader(copy, course, *command)
+    nbgrader(home, "submit", TINY)
+    result = copied_grader(course, "grade", TINY, "--from-exchange", exchange)
     assert re.search(rf"^{student} +6 of 6", result.stdout, re.M), result
-    nbgrader(copy, "release_feedback", project.TINY)
-    nbgrader(home, "fetch_feedback", project.TINY)
-    pages = list(home.glob(f"{project.TINY}/feedback/*/{project.TINY}.html"))
+    nbgrader(project_copy, "release_feedback", TINY)
+    nbgrader(home, "fetch_feedback", TINY)
+    pages = list(home.glob(f"{TINY}/feedback/*/{TINY}.html"))
     assert pages and "double_test" in pages[0].read_text("utf8")
 
 

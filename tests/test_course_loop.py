@@ -1,57 +1,25 @@
 """A class goes through release, collect, grade and return; each mark is known."""
 
 import copy
-import csv
-import hashlib
 import re
-import subprocess
-import sys
 import zipfile
+from functools import cache
 from pathlib import Path
 
 import nbformat
 import pytest
 
-from tests.homeworks import hw1_backprop as table
-from tests.support.solutions import ROOT, Homework, secrets
-
-HW = "hw1_backprop"
-RELEASED = ROOT / "assignments" / HW / f"{HW}.ipynb"
-homework = Homework(HW)
-
-
-def grader(course: Path, *command) -> subprocess.CompletedProcess:
-    """Run a command of the instructor, as the instructor does."""
-    command = [sys.executable, "-m", "grader", "--course", course, *command]
-    return subprocess.run(
-        [str(part) for part in command], cwd=ROOT, capture_output=True, text=True
-    )
-
-
-def reference(cells=homework.solutions) -> dict:
-    return {cell: homework.source(cell) for cell in cells}
-
-
-def style(number: int) -> dict:
-    """Right solutions of every cell, written in another way."""
-    found = {c: [r for r in table.RIGHT if r.cell == c] for c in homework.solutions}
-    return {c: homework.edited(c, r[number % len(r)].code) for c, r in found.items()}
-
-
-def mistake(cell: str, words: str) -> dict:
-    (wrong,) = [w for w in table.WRONG if (w.cell, w.mistake) == (cell, words)]
-    return {cell: homework.edited(cell, wrong.code)}
-
-
-def filled(solutions: dict) -> nbformat.NotebookNode:
-    """The released notebook with solutions filled in, as a student hands it in."""
-    notebook = nbformat.read(RELEASED, 4)
-    for cell in notebook.cells:
-        given = cell.source
-        if cell.id == "train-use":  # half of the time, and no points
-            given = "# I have tried other learning rates here"
-        cell.source = solutions.get(cell.id, given)
-    return notebook
+from tests.support.course_folder import hashes, marks, rows
+from tests.support.runs import grader
+from tests.support.solutions import secrets
+from tests.support.submissions import (
+    HW,
+    filled,
+    homework,
+    mistake,
+    reference,
+    style,
+)
 
 
 def messy() -> nbformat.NotebookNode:
@@ -76,34 +44,40 @@ def crashing() -> nbformat.NotebookNode:
     return notebook
 
 
-TRANSPOSED = reference() | mistake("linear_backward", "weight gradient transposed")
-EDGES = (
-    reference()
-    | mistake("relu", "derivative at 0 is 1")
-    | mistake("cross_entropy_forward", "largest logit not subtracted")
-)
-FIRST_THREE = reference(homework.solutions[:6])
+def first_three() -> dict:
+    return reference(homework().solutions[:6])
 
-# student: (notebook, points, what the feedback must say)
-CLASS = {
-    "ada": (filled(reference()), 50, None),
-    "bela": (filled(style(1)), 50, None),
-    "chen": (messy(), 50, None),
-    # 4 + 2 for the layer itself; 4 + 2 and 4 + 6 for the network that is built on it
-    "dana": (filled(TRANSPOSED), 50 - 22, "dW has shape .* It looks transposed"),
-    "eli": (filled(EDGES), 50 - 2 - 3, r"\(large logits\) is wrong"),
-    "fay": (filled(reference() | mistake("train", "uphill")), 40, "goes uphill"),
-    "gus": (filled(FIRST_THREE), 25, "NotImplementedError"),
-    "hana": (filled({}), 0, "NotImplementedError"),
-    "ivan": (crashing(), 50, "cell 9: The notebook's process ended here: exit code 1"),
-    "judy": (None, 0, "could not be graded.*(?s:.*)not a notebook"),
-}
+
+@cache
+def class_of_ten() -> dict:
+    """By student: the notebook, its points, and what the feedback must say."""
+    transposed = mistake("linear_backward", "weight gradient transposed")
+    edges = mistake("relu", "derivative at 0 is 1")
+    edges |= mistake("cross_entropy_forward", "largest logit not subtracted")
+    uphill = reference() | mistake("train", "uphill")
+    ended = "cell 9: The notebook's process ended here: exit code 1"
+    looks = "dW has shape .* It looks transposed"
+    return {
+        "ada": (filled(reference()), 50, None),
+        "bela": (filled(style(1)), 50, None),
+        "chen": (messy(), 50, None),
+        # 4 + 2 for the layer itself; 4 + 2 and 4 + 6 for the network built on it
+        "dana": (filled(reference() | transposed), 50 - 22, looks),
+        "eli": (filled(reference() | edges), 50 - 2 - 3, r"\(large logits\) is wrong"),
+        "fay": (filled(uphill), 40, "goes uphill"),
+        "gus": (filled(first_three()), 25, "NotImplementedError"),
+        "hana": (filled({}), 0, "NotImplementedError"),
+        "ivan": (crashing(), 50, ended),
+        "judy": (None, 0, "could not be graded.*(?s:.*)not a notebook"),
+    }
+
+
 FAILED = {"judy"}
 
 
 def hand_in(folder: Path) -> None:
     """The class's files, in all the forms that are taken."""
-    for student, (notebook, _, _) in CLASS.items():
+    for student, (notebook, _, _) in class_of_ten().items():
         text = nbformat.writes(notebook) if notebook else '{"cells": [{"cell_type'
         if student == "bela":
             with zipfile.ZipFile(folder / f"{student}.zip", "w") as archive:
@@ -120,9 +94,8 @@ def hand_in(folder: Path) -> None:
             (folder / student / HW / f"{HW}.ipynb").write_text(text, "utf8")
 
 
-def hashes(folder: Path) -> dict:
-    files = [path for path in folder.rglob("*") if path.is_file()]
-    return {path: hashlib.md5(path.read_bytes()).hexdigest() for path in files}
+def expected() -> dict:
+    return {student: points for student, (_, points, _) in class_of_ten().items()}
 
 
 @pytest.fixture(scope="module")
@@ -137,18 +110,12 @@ def graded(tmp_path_factory):
     return course, folder, result
 
 
-def marks(course: Path) -> dict:
-    with open(course / "grades.csv", newline="") as file:
-        rows = list(csv.DictReader(file))
-    assert {row["max_score"] for row in rows} == {"50.0"}
-    assert {row["assignment"] for row in rows} == {HW}
-    return {row["student_id"]: float(row["score"]) for row in rows}
-
-
 def test_every_mark(graded):
     course, _, result = graded
-    expected = {student: points for student, (_, points, _) in CLASS.items()}
-    assert marks(course) == expected, result.stdout + result.stderr
+    assert marks(course, HW) == expected(), result.said
+    found = rows(course)
+    assert {row["max_score"] for row in found} == {"50.0"}
+    assert {row["assignment"] for row in found} == {HW}
 
 
 def test_the_instructor_is_told(graded):
@@ -156,11 +123,11 @@ def test_the_instructor_is_told(graded):
     assert result.returncode == 1
     assert "9 of 10 graded" in result.stdout
     assert "1 NOT GRADED" in result.stderr
-    for student, (_, points, _) in CLASS.items():
+    for student, (_, points, _) in class_of_ten().items():
         outcome = rf"{points} of 50( \(put right: \d\))?"
         outcome = "NOT GRADED: .*" if student in FAILED else outcome
         assert re.search(rf"^{student} +{outcome}$", result.stdout, re.M), student
-    assert "Traceback" not in result.stdout + result.stderr
+    assert "Traceback" not in result.said
     assert str(course / "grades.csv") in result.stdout
 
 
@@ -168,7 +135,7 @@ def test_feedback_teaches_and_keeps_the_tests(graded):
     course, _, _ = graded
     hidden = secrets(HW, "HIDDEN")
     assert len(hidden) > 50
-    for student, (_, points, words) in CLASS.items():
+    for student, (_, points, words) in class_of_ten().items():
         page = course / "feedback" / student / HW / f"{HW}.html"
         text = re.sub(r"<[^>]+>", "", page.read_text("utf8"))
         text = text.replace("&#39;", "'").replace("&quot;", '"').replace("&lt;", "<")
@@ -189,15 +156,15 @@ def test_handing_in_again(graded):
     """Only what is new is graded again, and the earlier work is kept."""
     course, folder, _ = graded
     path = folder / "hana" / HW / f"{HW}.ipynb"
-    path.write_text(nbformat.writes(filled(FIRST_THREE)), "utf8")
+    path.write_text(nbformat.writes(filled(first_three())), "utf8")
     result = grader(course, "collect", "hw1", folder)
     assert result.returncode == 0
     assert re.search("^hana +replaced; the earlier one is kept in", result.stdout, re.M)
-    assert result.stdout.count("unchanged") == len(CLASS) - 1
+    assert result.stdout.count("unchanged") == len(class_of_ten()) - 1
     (kept,) = course.glob(f"earlier/hana/{HW}/*/{HW}.ipynb")
     assert kept.read_text("utf8") == nbformat.writes(filled({}))
 
     result = grader(course, "grade", "hw1")
     assert re.search(r"^hana +25 of 50$", result.stdout, re.M)
     assert len(re.findall(r"graded before\)$", result.stdout, re.M)) == 8
-    assert marks(course) == {s: p for s, (_, p, _) in CLASS.items()} | {"hana": 25}
+    assert marks(course, HW) == expected() | {"hana": 25}

@@ -6,13 +6,11 @@ import json
 import os
 import random
 import re
-import resource
 import shutil
 import subprocess
-import sys
 import tempfile
-import time
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 
 import nbformat
@@ -21,23 +19,28 @@ from nbformat.v4 import new_code_cell
 from nbgrader.api import Gradebook
 
 from tests.support import copy_of_the_project as project
-from tests.support.solutions import ROOT, Homework
-from tests.test_course_loop import HW, filled, hashes, reference
-from tests.test_repair import MENDED
+from tests.support.copy_of_the_project import EXPECTED, TINY
+from tests.support.course_folder import hand_in, hashes, marks
+from tests.support.damage import MENDED
+from tests.support.runs import GRADER, Grader, Ran, grader, python
+from tests.support.submissions import HW, filled, homework, reference
 
-LIMITS = {"cell": 5, "total": 60, "memory": 400}
 SOLVED = ["linear_forward", "linear_backward", "relu", "sigmoid"]
-homework = Homework(HW)
-POINTS = {cell.name: cell.points for cell in homework.cells if cell.kind == "test"}
-TESTS = {test for cell in SOLVED for test in homework.dependents(cell)}
-OTHERS = set(homework.solutions) - set(SOLVED)
-TESTS -= {test for cell in OTHERS for test in homework.dependents(cell)}
-FULL = sum(POINTS[test] for test in TESTS)
+FULL, LOST = 15, 11  # points of all that is solved, and without relu
 
 
-def without(cell: str) -> float:
-    """The points of one whose work on this cell is worth nothing."""
-    return FULL - sum(POINTS[t] for t in homework.dependents(cell) & TESTS)
+@cache
+def points() -> dict[str, float]:
+    """Of each test."""
+    return {c.name: c.points for c in homework().cells if c.kind == "test"}
+
+
+def worth(cells: list[str]) -> float:
+    """The points of one who has solved these exercises."""
+    tests = {test for cell in cells for test in homework().dependents(cell)}
+    rest = set(homework().solutions) - set(cells)
+    tests -= {test for cell in rest for test in homework().dependents(cell)}
+    return sum(points()[test] for test in tests)
 
 
 def work():
@@ -90,127 +93,142 @@ while True:
         pass
 """
 EATER = "eaten = []\nwhile True:\n    eaten.append(bytearray(10_000_000))"
-LOST = without("relu")
 
-RUNS = {  # student: (notebook, points)
-    "plain": (nbformat.writes(work()), FULL),
-    # a cell that crashes or hangs costs nothing that comes after it
-    "segfault": (also(SEGFAULT), FULL),
-    "os-exit": (also("import os\nos._exit(3)"), FULL),
-    "killed": (also("import os\nos.kill(os.getpid(), 9)"), FULL),
-    "stopped": (also("import os\nos.kill(os.getpid(), 19)"), FULL),
-    "closed": (also("import os\nos.closerange(0, 200)"), FULL),
-    "abort": (also("import os\nos.abort()"), FULL),
-    "loop": (also("while True:\n    pass"), FULL),
-    "stubborn": (also(STUBBORN), FULL),
-    "sleeper": (also("import time\ntime.sleep(10**6)"), FULL),
-    "eater": (also(EATER), FULL),
-    "hoarder": (also("kept = bytearray(b'x') * 300_000_000"), FULL),
-    "eater-that-was-spared": (
-        also(
-            f"try:\n    {EATER.replace(chr(10), chr(10) + '    ')}\nexcept MemoryError:\n    pass"
-        ),
-        FULL,
-    ),
-    "too-large": (also("bytearray(10**13)"), FULL),
-    "thread": (
-        also(
-            "import threading\n\ndef endless():\n    while True:\n        pass\n\n"
-            "threading.Thread(target=endless).start()"
-        ),
-        FULL,
-    ),
-    "child": (also("import subprocess\nsubprocess.Popen(['sleep', '1000'])"), FULL),
-    "sys-exit": (also("import sys\nsys.exit('enough')"), FULL),
-    "interrupt": (also("raise KeyboardInterrupt"), FULL),
-    "exit": (also("exit()"), FULL),
-    "bad-exec": (also("exec('def (')"), FULL),
-    "syntax": (also("def broken(:\n    return"), FULL),
-    "null-byte": (also("x = 1\x00"), FULL),
-    "input": (also("name = input('Who are you? ')"), FULL),
-    "shell": (also("!ls /\n%pip list\n%matplotlib qt\n%no_such_magic"), FULL),
-    "await": (also("import asyncio\nawait asyncio.sleep(0.01)"), FULL),
-    "stderr": (also("import sys\nprint('oh', file=sys.stderr)"), FULL),
-    "printer": (also("for _ in range(500):\n    print('x' * 100_000)"), FULL),
-    "shower": (also("for n in range(3_000):\n    display('x' * 10_000)"), FULL),
-    "painter": (
-        also(
-            "import matplotlib.pyplot as plt\nfor _ in range(60):\n"
-            "    plt.figure(figsize=(1, 1))\n    plt.plot([1, 2])"
-        ),
-        FULL,
-    ),
-    "many-cells": (many_cells(), FULL),
-    # so does a function that crashes or hangs, but for the tests of it
-    "f-segfault": (relu(SEGFAULT), LOST),
-    "f-os-exit": (relu("import os\nos._exit(0)"), LOST),
-    "f-loop": (relu("while True:\n    pass"), LOST),
-    "f-stubborn": (relu(STUBBORN.strip()), LOST),
-    "f-recursion": (relu("return relu_forward(x)"), LOST),
-    "f-stack": (
-        relu("import sys\nsys.setrecursionlimit(10**9)\nreturn relu_forward(x)"),
-        LOST,
-    ),
-    "f-memory": (relu("raise MemoryError"), LOST),
-    "f-eater": (relu(EATER), LOST),
-    "f-sys-exit": (relu("import sys\nsys.exit()"), LOST),
-    "f-interrupt": (relu("raise KeyboardInterrupt"), LOST),
-    "f-stop": (relu("raise StopIteration"), LOST),
-    "f-mute": (
-        relu(
-            "class Mute(Exception):\n    def __str__(self):\n        raise self\n"
-            "raise Mute"
-        ),
-        LOST,
-    ),
-    "f-generator": (relu("yield x"), LOST),
-    "f-none": (relu("pass"), LOST),
-    "f-module": (relu("import torch\nreturn torch"), LOST),
-    "f-list": (relu("return list(range(20_000_000))"), LOST),
-    "f-endless-list": (relu("x = []\nx.append(x)\nreturn x, x"), LOST),
-    "f-huge": (relu("return x.new_zeros(1).expand(10**12), x"), LOST),
-    "f-sparse": (relu("return x.to_sparse(), x"), LOST),
-    "f-meta": (relu("return x.to('meta'), x"), LOST),
-    # a crash where a function is defined: it is not there, and the rest is
-    "d-os-exit": (relu_cell("import os\nos._exit(1)"), LOST),
-    "d-loop": (relu_cell("while True: pass"), FULL),  # what stands above it is there
-    "d-syntax": (relu_cell("return return"), LOST),
-    "d-warning": (
-        relu_cell("import warnings\n\nwarnings.warn('careful')"),
-        FULL,
-    ),
-    # what tools do to the file
-    "bom": (b"\xef\xbb\xbf" + nbformat.writes(work()).encode(), FULL),
-    "utf-16": (nbformat.writes(work()).encode("utf-16"), FULL),
-    **{
-        "m-" + re.sub(r"\W+", "-", fault): (mended(fault), FULL)
-        for fault in (
-            *("schema of tomorrow", "a test made a solution", "test made text"),
-            *("metadata lost", "metadata and ids lost", "entries empty", "nbformat 3"),
-            *("all tests deleted", "solution copied", "cells of no sense"),
-            *("foreign kernel", "two cells of one name"),
-        )
-    },
-}
 
-UNREADABLE = {  # student: (the file, what is said)
-    "empty": (b"", "is empty"),
-    "torn": (nbformat.writes(work()).encode()[:5000], "not a notebook"),
-    "latin": (b'{"cells": [{"source": "na\xefve"}]}', "not text in UTF-8"),
-    "picture": (b"\x89PNG\r\n\x1a\n\x00\x00", "not text in UTF-8"),
-    "zipped": (b"PK\x03\x04\x14\x00", "not a notebook"),
-    "login": (b"<!doctype html><h1>Please log in</h1>", "not a notebook"),
-    "script": (b"print('my homework')\n", "not a notebook"),
-    "null": (b"null", "no cells"),
-    "number": (b"1e999", "no cells"),
-    "no-cells": (b'{"cells": []}', "no cells"),
-    "nested": (b"[" * 200_000, "not a notebook"),
-    "endless": (b'{"cells": [' + b"{}," * 5_000 + b"{}]}", "5,001 cells"),
-    "fat-cell": (
-        b'{"cells": [{"cell_type": "code", "source": "' + b"x" * 600_000 + b'"}]}',
-        "600,000 characters",
-    ),
-}
+@cache
+def runs() -> dict[str, tuple[str | bytes, float]]:
+    """By student: what is handed in, and its points."""
+    return {
+        "plain": (nbformat.writes(work()), FULL),
+        # a cell that crashes or hangs costs nothing that comes after it
+        "segfault": (also(SEGFAULT), FULL),
+        "os-exit": (also("import os\nos._exit(3)"), FULL),
+        "killed": (also("import os\nos.kill(os.getpid(), 9)"), FULL),
+        "stopped": (also("import os\nos.kill(os.getpid(), 19)"), FULL),
+        "closed": (also("import os\nos.closerange(0, 200)"), FULL),
+        "abort": (also("import os\nos.abort()"), FULL),
+        "loop": (also("while True:\n    pass"), FULL),
+        "stubborn": (also(STUBBORN), FULL),
+        "sleeper": (also("import time\ntime.sleep(10**6)"), FULL),
+        "eater": (also(EATER), FULL),
+        "hoarder": (also("kept = bytearray(b'x') * 300_000_000"), FULL),
+        "eater-that-was-spared": (
+            also(
+                f"try:\n    {EATER.replace(chr(10), chr(10) + '    ')}\nexcept MemoryError:\n    pass"
+            ),
+            FULL,
+        ),
+        "too-large": (also("bytearray(10**13)"), FULL),
+        "thread": (
+            also(
+                "import threading\n\ndef endless():\n    while True:\n        pass\n\n"
+                "threading.Thread(target=endless).start()"
+            ),
+            FULL,
+        ),
+        "child": (also("import subprocess\nsubprocess.Popen(['sleep', '1000'])"), FULL),
+        "sys-exit": (also("import sys\nsys.exit('enough')"), FULL),
+        "interrupt": (also("raise KeyboardInterrupt"), FULL),
+        "exit": (also("exit()"), FULL),
+        "bad-exec": (also("exec('def (')"), FULL),
+        "syntax": (also("def broken(:\n    return"), FULL),
+        "null-byte": (also("x = 1\x00"), FULL),
+        "input": (also("name = input('Who are you? ')"), FULL),
+        "shell": (also("!ls /\n%pip list\n%matplotlib qt\n%no_such_magic"), FULL),
+        "await": (also("import asyncio\nawait asyncio.sleep(0.01)"), FULL),
+        "stderr": (also("import sys\nprint('oh', file=sys.stderr)"), FULL),
+        "printer": (also("for _ in range(500):\n    print('x' * 100_000)"), FULL),
+        "shower": (also("for n in range(3_000):\n    display('x' * 10_000)"), FULL),
+        "painter": (
+            also(
+                "import matplotlib.pyplot as plt\nfor _ in range(60):\n"
+                "    plt.figure(figsize=(1, 1))\n    plt.plot([1, 2])"
+            ),
+            FULL,
+        ),
+        "many-cells": (many_cells(), FULL),
+        # so does a function that crashes or hangs, but for the tests of it
+        "f-segfault": (relu(SEGFAULT), LOST),
+        "f-os-exit": (relu("import os\nos._exit(0)"), LOST),
+        "f-loop": (relu("while True:\n    pass"), LOST),
+        "f-stubborn": (relu(STUBBORN.strip()), LOST),
+        "f-recursion": (relu("return relu_forward(x)"), LOST),
+        "f-stack": (
+            relu("import sys\nsys.setrecursionlimit(10**9)\nreturn relu_forward(x)"),
+            LOST,
+        ),
+        "f-memory": (relu("raise MemoryError"), LOST),
+        "f-eater": (relu(EATER), LOST),
+        "f-sys-exit": (relu("import sys\nsys.exit()"), LOST),
+        "f-interrupt": (relu("raise KeyboardInterrupt"), LOST),
+        "f-stop": (relu("raise StopIteration"), LOST),
+        "f-mute": (
+            relu(
+                "class Mute(Exception):\n    def __str__(self):\n        raise self\n"
+                "raise Mute"
+            ),
+            LOST,
+        ),
+        "f-generator": (relu("yield x"), LOST),
+        "f-none": (relu("pass"), LOST),
+        "f-module": (relu("import torch\nreturn torch"), LOST),
+        "f-list": (relu("return list(range(20_000_000))"), LOST),
+        "f-endless-list": (relu("x = []\nx.append(x)\nreturn x, x"), LOST),
+        "f-huge": (relu("return x.new_zeros(1).expand(10**12), x"), LOST),
+        "f-sparse": (relu("return x.to_sparse(), x"), LOST),
+        "f-meta": (relu("return x.to('meta'), x"), LOST),
+        # a crash where a function is defined: it is not there, and the rest is
+        "d-os-exit": (relu_cell("import os\nos._exit(1)"), LOST),
+        "d-loop": (
+            relu_cell("while True: pass"),
+            FULL,
+        ),  # what stands above it is there
+        "d-syntax": (relu_cell("return return"), LOST),
+        "d-warning": (
+            relu_cell("import warnings\n\nwarnings.warn('careful')"),
+            FULL,
+        ),
+        # what tools do to the file
+        "bom": (b"\xef\xbb\xbf" + nbformat.writes(work()).encode(), FULL),
+        "utf-16": (nbformat.writes(work()).encode("utf-16"), FULL),
+        **{
+            "m-" + re.sub(r"\W+", "-", fault): (mended(fault), FULL)
+            for fault in (
+                *("schema of tomorrow", "a test made a solution", "test made text"),
+                *(
+                    "metadata lost",
+                    "metadata and ids lost",
+                    "entries empty",
+                    "nbformat 3",
+                ),
+                *("all tests deleted", "solution copied", "cells of no sense"),
+                *("foreign kernel", "two cells of one name"),
+            )
+        },
+    }
+
+
+@cache
+def unreadable() -> dict[str, tuple[bytes, str]]:
+    """By student: a file that is no notebook, and what is said of it."""
+    return {
+        "empty": (b"", "is empty"),
+        "torn": (nbformat.writes(work()).encode()[:5000], "not a notebook"),
+        "latin": (b'{"cells": [{"source": "na\xefve"}]}', "not text in UTF-8"),
+        "picture": (b"\x89PNG\r\n\x1a\n\x00\x00", "not text in UTF-8"),
+        "zipped": (b"PK\x03\x04\x14\x00", "not a notebook"),
+        "login": (b"<!doctype html><h1>Please log in</h1>", "not a notebook"),
+        "script": (b"print('my homework')\n", "not a notebook"),
+        "null": (b"null", "no cells"),
+        "number": (b"1e999", "no cells"),
+        "no-cells": (b'{"cells": []}', "no cells"),
+        "nested": (b"[" * 200_000, "not a notebook"),
+        "endless": (b'{"cells": [' + b"{}," * 5_000 + b"{}]}", "5,001 cells"),
+        "fat-cell": (
+            b'{"cells": [{"cell_type": "code", "source": "' + b"x" * 600_000 + b'"}]}',
+            "600,000 characters",
+        ),
+    }
 
 
 def odd_files(course: Path) -> dict[str, str]:
@@ -250,42 +268,42 @@ def odd_files(course: Path) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def graded(tmp_path_factory):
+def graded(project_copy, tmp_path_factory):
     """(course, what is said of unreadable ones, the result), after one run."""
-    top = tmp_path_factory.mktemp("faults")
-    copy = project.make(top / "project", LIMITS, (HW,))
-    course = top / "course"
-    for student, (content, _) in (RUNS | UNREADABLE).items():
-        project.hand_in(course, HW, student, content)
+    course = tmp_path_factory.mktemp("faults") / "course"
+    for student, (content, _) in (runs() | unreadable()).items():
+        hand_in(course, HW, student, content)
     stamps = {"plain": b"\xff\xfe", "loop": b"yesterday, or so", "bom": b""}
     for student, stamp in stamps.items():
         (course / "submitted" / student / HW / "timestamp.txt").write_bytes(stamp)
-    said = {student: words for student, (_, words) in UNREADABLE.items()}
+    said = {student: words for student, (_, words) in unreadable().items()}
     said |= odd_files(course)
     before = hashes(course / "submitted")
-    result = project.grader(copy, course, "grade", "hw1")
+    here = {"cwd": project_copy, "env": project.environment()}
+    result = grader(course, "grade", "hw1", **here)
     assert hashes(course / "submitted") == before, "submissions were changed"
     return course, said, result
 
 
 def test_there_are_enough():
-    assert len(RUNS) + len(UNREADABLE) >= 70
-    assert FULL == 15 and LOST == 11
+    assert len(runs()) + len(unreadable()) >= 70
+    assert worth(SOLVED) == FULL
+    assert worth([cell for cell in SOLVED if cell != "relu"]) == LOST
 
 
 def test_each_right_part_has_its_marks(graded):
     course, said, result = graded
-    expected = {student: points for student, (_, points) in RUNS.items()}
+    expected = {student: points for student, (_, points) in runs().items()}
     expected |= dict.fromkeys(said, 0)
-    assert project.marks(course, HW) == expected, result.stdout + result.stderr
+    assert marks(course, HW) == expected, result.said
 
 
 def test_what_cannot_be_graded_is_reported(graded):
     course, said, result = graded
     assert result.returncode == 1
-    assert f"{len(RUNS)} of {len(RUNS) + len(said)} graded" in result.stdout
+    assert f"{len(runs())} of {len(runs()) + len(said)} graded" in result.stdout
     assert f"{len(said)} NOT GRADED" in result.stderr
-    assert "Traceback" not in result.stdout + result.stderr
+    assert "Traceback" not in result.said
     lines = dict(line.split(None, 1) for line in result.stdout.splitlines() if line)
     for student, words in said.items():
         assert lines[student].startswith("NOT GRADED") and words in lines[student]
@@ -299,7 +317,7 @@ def test_zeros_are_to_be_seen(graded):
     with Gradebook(f"sqlite:///{course / 'gradebook.db'}") as gradebook:
         for submission in gradebook.find_assignment(HW).submissions:
             grades = submission.notebooks[0].grades
-            assert len(grades) == len(POINTS)
+            assert len(grades) == len(points())
             assert all(grade.auto_score is not None for grade in grades)
             unread = submission.student.id in said
             assert {grade.needs_manual_grade for grade in grades} == {unread}
@@ -307,58 +325,25 @@ def test_zeros_are_to_be_seen(graded):
 
 # What breaks while a run is on its way, with a homework that is quickly done.
 
-WRONG = project.SOLUTIONS["double"].replace("2 * x", "3 * x")
-CLASS = {  # student: (notebook, points)
-    "ada": (project.tiny(), 6),
-    "bob": (project.tiny(double=WRONG), 3),
-    "cy": (project.tiny(double="def double(x): import os; os._exit(1)"), 3),
-    "dee": ('{"cells": [', 0),
-}
-EXPECTED = {student: points for student, (_, points) in CLASS.items()}
-
-
-def enrol(course: Path) -> Path:
-    """A course folder in which the class has handed in."""
-    for student, (content, _) in CLASS.items():
-        project.hand_in(course, project.TINY, student, content)
-    return course
-
-
-@pytest.fixture(scope="module")
-def copy(tmp_path_factory):
-    """A copy of the project."""
-    return project.make(tmp_path_factory.mktemp("copy"), LIMITS, (HW,))
-
-
-@pytest.fixture(scope="module")
-def undisturbed(copy, tmp_path_factory):
-    """The course folder after a run in which nothing broke."""
-    course = enrol(tmp_path_factory.mktemp("undisturbed") / "course")
-    result = project.grader(copy, course, "grade", project.TINY)
-    assert project.marks(course, project.TINY) == EXPECTED, (
-        result.stdout + result.stderr
-    )
-    return course
-
 
 def state(course: Path, url: str | None = None) -> dict:
     """All that a run leaves: every mark, the graded notebooks, the feedback."""
     found = {}
     url = url or f"sqlite:///{course / 'gradebook.db'}"
     with Gradebook(url, "deep-learning-by-hand") as gradebook:
-        for submission in gradebook.find_assignment(project.TINY).submissions:
+        for submission in gradebook.find_assignment(TINY).submissions:
             for grade in submission.notebooks[0].grades:
                 found[submission.student.id, grade.name] = (
                     *(grade.auto_score, grade.manual_score, grade.needs_manual_grade),
                 )
-    for path in course.glob(f"autograded/*/{project.TINY}/*"):
+    for path in course.glob(f"autograded/*/{TINY}/*"):
         text = path.read_text()
         if path.suffix == ".ipynb":  # how long it took is another time each time
             content = json.loads(text)
             content["metadata"]["byhand"].pop("seconds")
             text = json.dumps(content)
         found[str(path.relative_to(course))] = text
-    for path in course.glob(f"feedback/*/{project.TINY}/*"):
+    for path in course.glob(f"feedback/*/{TINY}/*"):
         found[str(path.relative_to(course))] = path.read_text()
     return found
 
@@ -372,81 +357,53 @@ def as_before(course: Path, undisturbed: Path, url: str | None = None) -> None:
     assert not rest, "unfinished work was left"
 
 
-class Killer:
-    """Runs of the grader that can be killed (`tests.killer`)."""
-
-    def __init__(self, copy: Path, log: Path):
-        self.log = log
-        script = Path(__file__).with_name("killer.py")
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", script.read_text()],
-            cwd=copy,
-            env=project.environment(),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-
-    def run(
-        self, course: Path, after: float | None = None, group: bool = False
-    ) -> dict:
-        argv = ["--course", str(course), "grade", project.TINY, "--jobs", "2"]
-        order = {"argv": argv, "after": after, "group": group, "log": str(self.log)}
-        print(json.dumps(order), file=self.process.stdin, flush=True)
-        answer = json.loads(self.process.stdout.readline())
-        assert answer["left"] == [], "processes outlived their run"
-        return answer
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.process.stdin.close()
-        self.process.wait()
+# what the second kind of runs leaves out: an engine that is started to no purpose
+RECORDING = f"from grader import __main__ as main\nmain._early_engine = print\n{GRADER}"
 
 
 @pytest.mark.parametrize(
     ("moments", "cached"), [(10, False), (40, True)], ids=["judging", "recording"]
 )
-def test_killed_at_any_moment(copy, undisturbed, tmp_path, moments, cached):
+def test_killed_at_any_moment(project_copy, undisturbed, tmp_path, moments, cached):
     """kill -9, again and again, until a run gets to its end: nothing is lost."""
     chance = random.Random(moments)
-    template = tmp_path / "template"
-    shutil.copytree(undisturbed / "submitted", template / "submitted")
-    project.grader(copy, template, "release", project.TINY)  # there is a gradebook
-    if cached:  # what is killed is the recording and the feedback
-        verdicts = undisturbed / "verdicts" / project.TINY
-        for path in verdicts.glob("*.json"):
-            (template / "verdicts" / project.TINY).mkdir(parents=True, exist_ok=True)
-            shutil.copy(path, template / "verdicts" / project.TINY)
-    killed = finished = 0
-    with Killer(copy, tmp_path / "log") as killer:
+    template = copied(undisturbed, tmp_path / "template", verdicts=cached)
+    code = RECORDING if cached else GRADER
+    with Grader(project_copy, project.environment(), reap=True) as forked:
+        forked(template, "release", TINY)  # there is a gradebook
+
+        def run(course: Path, **kill) -> Ran:
+            command = ("--course", course, "grade", TINY, "--jobs", "2")
+            ran = forked.run(code, *command, **kill)
+            assert "Traceback" not in ran.said
+            return ran
+
+        killed = finished = 0
         course = shutil.copytree(template, tmp_path / "course-0")
-        whole = killer.run(course)["seconds"]
+        whole = run(course).seconds
         as_before(course, undisturbed)
         course = shutil.copytree(template, tmp_path / "course-1")
         while killed < moments:
             after = chance.uniform(0, whole)
-            answer = killer.run(course, after, group=chance.random() < 0.5)
-            if answer["status"] == -9:
+            ran = run(course, after=after, group=chance.random() < 0.5)
+            if ran.returncode == -9:
                 killed += 1
             else:
-                assert answer["status"] == 1, (tmp_path / "log").read_text()
+                assert ran.returncode == 1, ran.said
                 as_before(course, undisturbed)
                 finished += 1
                 course = shutil.copytree(template, tmp_path / f"course-{1 + finished}")
-        assert killer.run(course)["status"] == 1
+        assert run(course).returncode == 1
         as_before(course, undisturbed)
-    assert "Traceback" not in (tmp_path / "log").read_text()
 
 
 def copied(undisturbed: Path, course: Path, verdicts: bool = True) -> Path:
     """The class, with what was judged before, but nothing of it recorded."""
     shutil.copytree(undisturbed / "submitted", course / "submitted")
     if verdicts:
-        place = course / "verdicts" / project.TINY
+        place = course / "verdicts" / TINY
         place.mkdir(parents=True)
-        for path in (undisturbed / "verdicts" / project.TINY).glob("*.json"):
+        for path in (undisturbed / "verdicts" / TINY).glob("*.json"):
             shutil.copy(path, place)
     return course
 
@@ -458,7 +415,7 @@ def _mounted(folder: Path, size: int) -> bool:
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can mount a disk")
-def test_full_disk(copy, undisturbed, tmp_path):
+def test_full_disk(copied_grader, undisturbed, tmp_path):
     """Wherever it gets full: it is said, nothing is lost, and the next run goes on."""
     course = tmp_path / "disk"
     if not _mounted(course, 40_000):
@@ -470,48 +427,52 @@ def test_full_disk(copy, undisturbed, tmp_path):
             left = shutil.disk_usage(course).free // 1024 - free
             with open(filler, "ab") as file:
                 file.write(bytes(1024 * max(left, 0)))
-            result = project.grader(copy, course, "grade", project.TINY)
-            said = result.stdout + result.stderr
+            result = copied_grader(course, "grade", TINY)
+            said = result.said
             assert result.returncode in (1, 2), said
             assert "Traceback" not in said
             told = re.search("No space left|disk is full|disk I/O error", said)
             assert told or free > 80, said  # beyond, it may be just enough
             filler.write_bytes(b"")
-        result = project.grader(copy, course, "grade", project.TINY)
-        assert result.returncode == 1, result.stdout + result.stderr
+        result = copied_grader(course, "grade", TINY)
+        assert result.returncode == 1, result.said
         filler.unlink()
         as_before(course, undisturbed)
         # a regrade on a full disk: the marks that are there stay
         with open(filler, "wb") as file, contextlib.suppress(OSError):
             file.write(bytes(50_000_000))
-        result = project.grader(copy, course, "grade", project.TINY, "--force")
-        assert "No space left" in result.stdout + result.stderr
+        result = copied_grader(course, "grade", TINY, "--force")
+        assert "No space left" in result.said
         filler.unlink()
         as_before(course, undisturbed)
     finally:
         subprocess.run(["umount", "-l", course], check=True)
 
 
-def test_files_may_not_grow(copy, undisturbed, tmp_path):
+NO_MORE = f"""
+import resource
+resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+{GRADER}
+"""
+
+
+def test_files_may_not_grow(copied_grader, undisturbed, tmp_path):
     """As on a full disk, for those who cannot mount one: no file over 100 kB."""
     course = copied(undisturbed, tmp_path / "course")
 
-    def limit():
-        resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
-
-    result = project.grader(copy, course, "grade", project.TINY, preexec_fn=limit)
-    said = result.stdout + result.stderr
+    result = copied_grader.run(NO_MORE, "--course", course, "grade", TINY)
+    said = result.said
     assert result.returncode == 2 and "Traceback" not in said
     assert re.search("File too large|disk is full|disk I/O error", said), said
-    result = project.grader(copy, course, "grade", project.TINY)
-    assert result.returncode == 1, result.stdout + result.stderr
+    result = copied_grader(course, "grade", TINY)
+    assert result.returncode == 1, result.said
     as_before(course, undisturbed)
 
 
-def test_earlier_results_stay(copy, undisturbed, tmp_path):
+def test_earlier_results_stay(copied_grader, undisturbed, tmp_path):
     """A regrade that fails takes nothing away; an unreadable new submission does."""
     course = shutil.copytree(undisturbed, tmp_path / "course", symlinks=True)
-    path = course / "submitted" / "ada" / project.TINY / f"{project.TINY}.ipynb"
+    path = course / "submitted" / "ada" / TINY / f"{TINY}.ipynb"
     first = path.read_bytes()
     script = """
 import os, sys
@@ -528,21 +489,15 @@ files.read = read
 for outcome in grade.grade(Course(), "tiny", force=False):
     print(outcome.student, commands.sentence(outcome))
 """
-    result = subprocess.run(
-        [sys.executable, "-c", script],
-        cwd=copy,
-        env=project.environment(BYHAND_COURSE=str(course)),
-        capture_output=True,
-        text=True,
-    )
+    result = copied_grader.run(script, env={"BYHAND_COURSE": str(course)})
     assert re.search("^ada NOT GRADED: .*the earlier marks stay$", result.stdout, re.M)
     as_before(course, undisturbed)
     path.write_text("this is no notebook")
-    result = project.grader(copy, course, "grade", project.TINY)
-    assert project.marks(course, project.TINY) == EXPECTED | {"ada": 0}
+    result = copied_grader(course, "grade", TINY)
+    assert marks(course, TINY) == EXPECTED | {"ada": 0}
     # the first one again: its verdict is known, its zero is not taken for its mark
     path.write_bytes(first)
-    result = project.grader(copy, course, "grade", project.TINY)
+    result = copied_grader(course, "grade", TINY)
     assert re.search(r"^ada +6 of 6$", result.stdout, re.M)
     as_before(course, undisturbed)
 
@@ -580,20 +535,20 @@ def postgres():
     folder.with_suffix(".log").unlink()
 
 
-def test_postgresql(copy, undisturbed, postgres, tmp_path):
+def test_postgresql(copied_grader, undisturbed, postgres, tmp_path):
     """The same marks as in the file; and when the server is down, nothing is lost."""
     server, url = postgres
     course = copied(undisturbed, tmp_path / "course")
     env = {"BYHAND_GRADEBOOK": url}
 
     def run(*options):
-        return project.grader(copy, course, "grade", project.TINY, *options, env=env)
+        return copied_grader(course, "grade", TINY, *options, env=env)
 
     result = run()
-    assert result.returncode == 1, result.stdout + result.stderr
+    assert result.returncode == 1, result.said
     assert not (course / "gradebook.db").exists()
     as_before(course, undisturbed, url)
-    project.hand_in(course, project.TINY, "eli", project.tiny())
+    hand_in(course, TINY, "eli", project.tiny())
     server("-m", "immediate", "stop")
     try:
         for options in ((), ("--force",)):
@@ -605,165 +560,77 @@ def test_postgresql(copy, undisturbed, postgres, tmp_path):
         server("start")
     as_before(course, undisturbed, url)
     result = run()
-    assert project.marks(course, project.TINY) == EXPECTED | {"eli": 6}
+    assert marks(course, TINY) == EXPECTED | {"eli": 6}
 
 
-def test_no_such_database(copy, tmp_path):
-    course = enrol(tmp_path / "course")
+def test_no_such_database(copied_grader, tmp_path):
+    course = project.enrol(tmp_path / "course")
     for url in ("postgres://host/db", "nonsense", "postgresql+psycopg://127.0.0.1:1/x"):
         env = {"BYHAND_GRADEBOOK": url}
-        result = project.grader(copy, course, "grade", project.TINY, env=env)
+        result = copied_grader(course, "grade", TINY, env=env)
         assert result.returncode == 2 and "cannot be used" in result.stderr
         assert "Traceback" not in result.stderr
 
 
-@contextlib.contextmanager
-def cluster(copy: Path, folder: Path, workers: int):
-    """A Dask scheduler and its workers, each a process of its own."""
-    dask = Path(sys.executable).with_name("dask")
-    place = folder / "scheduler.json"
-    env = project.environment(PYTHONPATH=str(copy))
-    processes = []
-
-    def start(*command):
-        with open(folder / "dask.log", "ab") as log:
-            arguments = [str(dask), *command, "--scheduler-file", str(place)]
-            processes.append(
-                subprocess.Popen(arguments, cwd=copy, env=env, stdout=log, stderr=log)
-            )
-
-    start("scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard")
-    try:
-        wait_for(place.exists)
-        more = ("--nthreads", "1", "--no-nanny", "--no-dashboard")
-        for _ in range(workers):
-            start("worker", *more, "--local-directory", str(folder))
-        yield json.loads(place.read_text())["address"], processes
-    finally:
-        for process in processes:
-            process.kill()
-            process.wait()
-
-
-def wait_for(condition, seconds: float = 120):
-    over = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < over, "it did not happen"
-        time.sleep(0.1)
-
-
-def test_dask(copy, undisturbed, tmp_path):
-    """On a cluster that loses a worker: all marks are there, as on this machine."""
-    course = copied(undisturbed, tmp_path / "course", verdicts=False)
-    slow = f"import time\n\ntime.sleep(2)\n\n{project.SOLUTIONS['halve']}"
-    more = {f"slow-{n}": 6 for n in range(6)}
-    for student in more:
-        project.hand_in(course, project.TINY, student, project.tiny(halve=slow))
-    with cluster(copy, tmp_path, 2) as (address, processes):
-        command = [sys.executable, "-m", "grader", "--course", course, "grade"]
-        command += [project.TINY, "--engine", "dask", "--scheduler", address]
-        with open(tmp_path / "said", "w") as said:
-            run = subprocess.Popen(
-                [str(part) for part in command],
-                cwd=copy,
-                env=project.environment(),
-                stdout=said,
-                stderr=subprocess.STDOUT,
-            )
-        # both are at work when one of them is killed
-        wait_for(lambda: (tmp_path / "said").read_text().count(" of 6") >= 2, 300)
-        victim = processes[1]
-        rooms = descendants(victim.pid)
-        assert rooms
-        victim.kill()
-        victim.wait()
-        status = run.wait(timeout=300)
-        output = (tmp_path / "said").read_text()
-        assert status == 1 and "NOT GRADED" in output, output  # dee's, and no other
-        wait_for(lambda: not any(map(alive, rooms)))
-    assert project.marks(course, project.TINY) == EXPECTED | more, output
-    for student in more:
-        for step in ("submitted", "autograded", "feedback"):
-            shutil.rmtree(course / step / student)
-    found, expected = state(course), state(undisturbed)
-    assert {k: found[k] for k in expected} == expected
-
-
-def test_no_cluster(copy, undisturbed, tmp_path):
-    course = copied(undisturbed, tmp_path / "course", verdicts=False)
-    result = project.grader(
-        *(copy, course, "grade", project.TINY),
-        *("--engine", "dask", "--scheduler", "tcp://127.0.0.1:9"),
-    )
-    assert result.returncode == 2 and "No Dask scheduler answers" in result.stderr
-    assert "Traceback" not in result.stderr
-
-
-def descendants(pid: int) -> list[int]:
-    text = Path(f"/proc/{pid}/task/{pid}/children")
-    found = []
-    for task in Path(f"/proc/{pid}/task").iterdir():
-        with contextlib.suppress(OSError):
-            text = (task / "children").read_text()
-            for child in map(int, text.split()):
-                found += [child, *descendants(child)]
-    return found
-
-
-def alive(pid: int) -> bool:
-    try:
-        return (
-            Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-        )
-    except OSError:
-        return False
-
-
-def test_three_ways_to_the_same_marks(copy, tmp_path):
-    """`grader grade`, `nbgrader autograde` and the formgrader's button, late work too."""
-    with open(copy / "nbgrader_config.py", "a") as file:
-        file.write('\nc.LateSubmissionPlugin.penalty_method = "zero"\n')
-    handed_in = {  # student: (notebook, submitted, points before penalties)
-        "ada": (nbformat.writes(work()), "2031-01-01 10:00:00 UTC", FULL),
-        "bob": (relu("import os\nos._exit(0)"), "2031-01-01 10:00:00 UTC", LOST),
-        "cy": (mended("metadata lost"), "2031-01-01 10:00:00 UTC", FULL),
-        "late": (nbformat.writes(work()), "2031-01-02 10:00:00 UTC", FULL),
-    }
-    formgrader = """
-import json, sys
+FORMGRADER = f"""
+import sys
 from traitlets.config.loader import PyFileConfigLoader
 from nbgrader.apps.api import NbGraderAPI
 from nbgrader.coursedir import CourseDirectory
 config = PyFileConfigLoader("nbgrader_config.py", path=".").load_config()
 api = NbGraderAPI(CourseDirectory(config=config), config=config)
 for student in sys.argv[1:]:
-    result = api.autograde("hw1_backprop", student)
+    result = api.autograde("{HW}", student)
     assert result["success"], result
 """
+
+
+@pytest.fixture
+def late_work_is_worth_nothing(project_copy):
+    path = project_copy / "nbgrader_config.py"
+    before = path.read_text()
+    path.write_text(f'{before}\nc.LateSubmissionPlugin.penalty_method = "zero"\n')
+    yield
+    path.write_text(before)
+
+
+def test_three_ways_to_the_same_marks(
+    project_copy, copied_grader, late_work_is_worth_nothing, tmp_path
+):
+    """`grader grade`, `nbgrader autograde` and the formgrader's button, late work too."""
+    handed_in = {  # student: (notebook, submitted, points before penalties)
+        "ada": (nbformat.writes(work()), "2031-01-01 10:00:00 UTC", FULL),
+        "bob": (relu("import os\nos._exit(0)"), "2031-01-01 10:00:00 UTC", LOST),
+        "cy": (mended("metadata lost"), "2031-01-01 10:00:00 UTC", FULL),
+        "late": (nbformat.writes(work()), "2031-01-02 10:00:00 UTC", FULL),
+    }
+
+    def by_nbgrader(course: Path) -> Ran:
+        env = project.environment(BYHAND_COURSE=str(course))
+        return python("-m", "nbgrader", "autograde", HW, cwd=project_copy, env=env)
+
+    def by_formgrader(course: Path) -> Ran:
+        env = {"BYHAND_COURSE": str(course)}
+        return copied_grader.run(FORMGRADER, *handed_in, env=env)
+
     ways = {
-        "grader": ["-m", "grader", "grade", "hw1"],
-        "nbgrader": ["-m", "nbgrader", "autograde", HW],
-        "formgrader": ["-c", formgrader, *handed_in],
+        "grader": lambda course: copied_grader(course, "grade", "hw1"),
+        "nbgrader": by_nbgrader,
+        "formgrader": by_formgrader,
     }
     found = {}
-    for way, command in ways.items():
+    for way, graded_by in ways.items():
         course = tmp_path / way
         for student, (content, stamp, _) in handed_in.items():
-            path = project.hand_in(course, HW, student, content)
+            path = hand_in(course, HW, student, content)
             path.with_name("timestamp.txt").write_text(stamp)
-        assert project.grader(copy, course, "release", "hw1").returncode == 0
+        assert copied_grader(course, "release", "hw1").returncode == 0
         url = f"sqlite:///{course / 'gradebook.db'}"
         due = datetime(2031, 1, 1, 12)
         with Gradebook(url, "deep-learning-by-hand") as gradebook:
             gradebook.update_or_create_assignment(HW, duedate=due)
-        result = subprocess.run(
-            [sys.executable, *command],
-            cwd=copy,
-            env=project.environment(BYHAND_COURSE=str(course)),
-            capture_output=True,
-            text=True,
-        )
-        assert result.returncode == 0, result.stdout + result.stderr
+        result = graded_by(course)
+        assert result.returncode == 0, result.said
         found[way] = {}
         with Gradebook(url, "deep-learning-by-hand") as gradebook:
             for submission in gradebook.find_assignment(HW).submissions:
@@ -775,15 +642,13 @@ for student in sys.argv[1:]:
                     found[way][student, grade.name] = (
                         *(grade.auto_score, grade.needs_manual_grade),
                     )
-    assert len(found["grader"]) == len(handed_in) * len(POINTS)
+    assert len(found["grader"]) == len(handed_in) * len(points())
     assert found["grader"] == found["nbgrader"] == found["formgrader"]
 
 
 def test_a_class_in_one_run():
     """The benchmark of 1,000 (`benchmarks.bench_class1000`), with fewer."""
-    command = [sys.executable, "-m", "benchmarks.bench_class1000", "--students", "25"]
-    result = subprocess.run(
-        command, cwd=ROOT, env=project.environment(), capture_output=True, text=True
-    )
-    assert result.returncode == 0, result.stdout + result.stderr
+    command = ("-m", "benchmarks.bench_class1000", "--students", "25")
+    result = python(*command, env=project.environment())
+    assert result.returncode == 0, result.said
     assert "each as expected" in result.stdout

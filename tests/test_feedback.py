@@ -1,40 +1,17 @@
 """The page that students get back: it teaches, and nothing of anybody's runs in it."""
 
-import base64
 import re
-import subprocess
-import sys
-from html.parser import HTMLParser
+import shutil
 
 import nbformat
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from grader.records import page
-from grader.records.ledger import Mark, Recorded
-from tests.support import copy_of_the_project as project
+from tests.support.copy_of_the_project import TINY
+from tests.support.pages import Elements
 from tests.support.solutions import ROOT
-
-PIXEL = base64.b64encode(b"\x89PNG\r\n\x1a\n").decode()
-
-
-class Elements(HTMLParser):
-    """The elements of a piece of HTML, and their attributes."""
-
-    def __init__(self, text: str):
-        super().__init__()
-        self.tags, self.attributes, self.text = set(), set(), ""
-        self.feed(text)
-        self.close()
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.add(tag)
-        self.attributes |= {(tag, name, value) for name, value in attrs}
-
-    def handle_data(self, data):
-        self.text += f"{data} "
 
 
 def is_harmless(html: str) -> bool:
@@ -141,57 +118,6 @@ def test_no_text_does_harm(source):
     assert is_harmless(page.page_markdown(source))
 
 
-def graded() -> tuple[nbformat.NotebookNode, Recorded]:
-    """A graded notebook with something of everything, and what is recorded of it."""
-
-    def entry(name, **more):
-        usual = {"grade": False, "solution": False, "task": False, "locked": False}
-        return {"nbgrader": usual | {"grade_id": name, "schema_version": 3} | more}
-
-    error = new_output("error", ename="AssertionError", evalue="", traceback=[])
-    error.traceback = ["f, line 2: return <x>", "It is <wrong> & 'odd'."]
-    shown = new_output("display_data", data={"image/png": PIXEL})
-    test = "### BEGIN HIDDEN TESTS\nassert f(1) == 42\n### END HIDDEN TESTS"
-    cells = [
-        new_markdown_cell("# The homework & more"),
-        new_code_cell("import torch", metadata=entry("setup", locked=True)),
-        new_code_cell(
-            "def f(x):\n    return x",
-            metadata=entry("f", solution=True),
-            outputs=[new_output("stream", name="stdout", text="<b>1</b>"), shown],
-        ),
-        new_code_cell(
-            f"# The test of f\n{test}",
-            metadata=entry("f_test", grade=True, locked=True, points=2),
-            outputs=[error],
-        ),
-        new_code_cell(
-            test, metadata=entry("more_test", grade=True, locked=True, points=1)
-        ),
-        new_markdown_cell(
-            "My words.", metadata=entry("report", grade=True, solution=True, points=4)
-        ),
-    ]
-    marks = {
-        "f": Mark(comment=None),
-        "f_test": Mark(0.0, 2),
-        "more_test": Mark(1.0, 1),
-        "report": Mark(2.5, 4, "Good & <short>."),
-    }
-    return new_notebook(cells=cells), Recorded(3.5, 7, 0.0, marks)
-
-
-@pytest.fixture
-def html(tmp_path) -> str:
-    from grader.course.course import Course
-
-    course = Course(tmp_path / "course")
-    pages = page.Pages(course, "hw")
-    for _ in range(2):  # the second time, the templates are there
-        pages.write("ada", *graded())
-    return course.notebook("feedback", "ada", "hw").with_suffix(".html").read_text()
-
-
 def test_a_page_says_what_is_wrong(html):
     found = Elements(html)
     text = " ".join(found.text.split())
@@ -216,31 +142,17 @@ def test_a_page_runs_and_loads_nothing(html):
     assert all(source.startswith("data:image/png;base64,") for source in sources)
 
 
-def test_nbgrader_writes_the_same_page(tmp_path):
+@pytest.mark.slow
+def test_nbgrader_writes_the_same_page(copied_grader, undisturbed, tmp_path):
     """`nbgrader generate_feedback`, after `grader grade` has written its own."""
-    copy = project.make(tmp_path / "project", {})
-    course = tmp_path / "course"
-    wrong = "def double(x):\n    return 3 * x  # $5 <b>"
-    project.hand_in(course, project.TINY, "ada", project.tiny(double=wrong))
-    path = project.hand_in(course, project.TINY, "bob", project.tiny())
-    path.with_name("timestamp.txt").write_text("2031-01-01 10:00:00 UTC")
-    assert project.grader(copy, course, "grade", project.TINY).returncode == 0
-    pages = sorted(course.glob("feedback/*/*/*.html"))
+    course = shutil.copytree(undisturbed, tmp_path / "course")
+    pages = [course / "feedback" / s / TINY / f"{TINY}.html" for s in ("ada", "bob")]
     ours = [path.read_text() for path in pages]
-    result = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "nbgrader",
-            "generate_feedback",
-            project.TINY,
-            "--force",
-        ],
-        cwd=copy,
-        env=project.environment(BYHAND_COURSE=str(course)),
-        capture_output=True,
-        text=True,
-    )
-    assert result.returncode == 0, result.stderr
+    env = {"BYHAND_COURSE": str(course)}
+    command = ("generate_feedback", TINY, "--force")
+    result = copied_grader.nbgrader(*command, env=env)
+    assert result.returncode == 0, result.said
     assert [path.read_text() for path in pages] == ours
-    assert "double(3) is wrong." in ours[0] and "6 of 6 points" in ours[1]
+    assert "6 of 6 points" in ours[0] and "double(3) is wrong." in ours[1]
+    for path in pages:  # it has written them
+        assert path.stat().st_mtime > (undisturbed / "grades.csv").stat().st_mtime

@@ -20,8 +20,7 @@ import yaml
 from filelock import FileLock
 from sphinx_external_toc.parsing import parse_toc_yaml
 
-from tests.browser import browser
-from tests.test_feedback import html  # noqa: F401
+from tests.support.browser import browser
 
 ROOT = Path(__file__).parents[1]
 SITE = ROOT / "_build" / "html"
@@ -409,7 +408,7 @@ def test_links_and_anchors_lead_somewhere(site):
     assert len(pages) >= len(PAGES)
 
 
-def test_the_feedback_page(site, chromium, html):  # noqa: F811
+def test_the_feedback_page(site, chromium, html):
     """What students get back: nothing is asked for, and axe finds nothing."""
     for theme, width in itertools.product(THEMES, WIDTHS):
         context = chromium.new_context(

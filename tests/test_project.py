@@ -1,7 +1,6 @@
 """A homework without tests: people mark it, and nothing in it is run."""
 
 import base64
-import csv
 
 import nbformat
 import pytest
@@ -11,8 +10,8 @@ from nbgrader.api import Gradebook
 from grader.course.course import Course
 from grader.grade import grade
 from grader.records.exports import export
+from tests.support.course_folder import marks
 from tests.support.solutions import ROOT
-from tests.test_course_loop import grader
 
 HW = "project"
 RELEASED = ROOT / "assignments" / HW / f"{HW}.ipynb"
@@ -48,7 +47,7 @@ def filled() -> nbformat.NotebookNode:
 
 
 @pytest.fixture(scope="module")
-def graded(tmp_path_factory):
+def graded(forked_grader, tmp_path_factory):
     course = tmp_path_factory.mktemp("private") / "course"
     folder = tmp_path_factory.mktemp("handed-in")
     for student, notebook in {
@@ -56,10 +55,10 @@ def graded(tmp_path_factory):
         "bela": nbformat.read(RELEASED, 4),
     }.items():
         nbformat.write(notebook, folder / f"{student}.ipynb")
-    return course, grader(course, "grade", HW, "--from", folder)
+    return course, forked_grader(course, "grade", HW, "--from", folder)
 
 
-def marks(course) -> dict:
+def recorded(course) -> dict:
     """By student and cell: points, points by hand, whether it waits, the comment."""
     found = {}
     with Gradebook(f"sqlite:///{course / 'gradebook.db'}") as gradebook:
@@ -81,7 +80,7 @@ def test_what_is_written_waits_for_a_person(graded):
     assert "ada                      0 of 100; 7 parts are marked by hand" in (
         result.stdout
     )
-    found = marks(course)
+    found = recorded(course)
     assert {name for _, name in found} == set(PARTS)
     for name, points in PARTS.items():
         if name == "failures":
@@ -91,7 +90,7 @@ def test_what_is_written_waits_for_a_person(graded):
 
 def test_what_is_untouched_is_worth_nothing(graded):
     course, _ = graded
-    found = marks(course)
+    found = recorded(course)
     untouched = [("bela", name) for name in PARTS] + [("ada", "failures")]
     for student, name in untouched:
         assert found[student, name] == (0, PARTS[name], False, "No response.")
@@ -120,11 +119,8 @@ def test_points_by_hand_count_and_stay(graded):
             mark = gradebook.find_grade(name, HW, HW, "ada")
             mark.manual_score, mark.needs_manual_grade = points - 3, False
         gradebook.db.commit()
-    with open(export(Course(course)), newline="") as file:
-        scores = {
-            row["student_id"]: float(row["score"]) for row in csv.DictReader(file)
-        }
-    assert scores == {"ada": 100 - 3 * len(PARTS), "bela": 0}
+    export(Course(course))
+    assert marks(course, HW) == {"ada": 100 - 3 * len(PARTS), "bela": 0}
 
     path = course / "submitted" / "ada" / HW / f"{HW}.ipynb"
     notebook = nbformat.read(path, 4)
@@ -133,6 +129,6 @@ def test_points_by_hand_count_and_stay(graded):
     nbformat.write(notebook, path)
     assert [outcome.ok for outcome in grade(Course(course), HW)] == [True, True]
     assert "epoch 2" in (course / "autograded" / "ada" / HW / path.name).read_text()
-    found = marks(course)
+    found = recorded(course)
     for name, points in PARTS.items():  # kept, and marked for a second look
         assert found["ada", name][:3] == (points - 3, points, True)

@@ -2,11 +2,11 @@
 
 import json
 import os
-import subprocess
 import sys
 
 import pytest
 
+from tests.support.runs import Forks, python
 from tests.support.solutions import ROOT
 
 RULES = {
@@ -57,28 +57,40 @@ def notebook(twice: str = SOLVED, net: str = "class Net:\n    pass", *more) -> d
     return {"cells": cells, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5}
 
 
+MAIN = "import sys\nfrom byhand.__main__ import main\nsys.exit(main())"
+LOOK = f"from byhand import validate\nvalidate._run = lambda *_: None\n{MAIN}"
+
+
+@pytest.fixture(scope="module")
+def forks():
+    """Runs of `byhand validate` in processes of their own, without its imports."""
+    with Forks("from byhand import validate") as forks:
+        yield forks
+
+
 @pytest.fixture
-def validate(tmp_path):
-    def run(content, name="hw9_try.ipynb", *options):
+def validate(tmp_path, forks):
+    """Validates a notebook; with ``code=LOOK`` no more than to look at it."""
+
+    def run(content, name="hw9_try.ipynb", *options, code=MAIN):
         path = tmp_path / name
         text = content if isinstance(content, str) else json.dumps(content)
         path.write_text(text, "utf8")
-        result = subprocess.run(
-            [sys.executable, "-m", "byhand", "validate", name, *options],
-            capture_output=True,
-            text=True,
-            cwd=tmp_path,
-            env=os.environ | {"PYTHONPATH": str(ROOT)},
-        )
+        command = ("validate", name, *options)
+        if code:
+            result = forks.run(code, *command, cwd=tmp_path)
+        else:  # as students do it
+            env = os.environ | {"PYTHONPATH": str(ROOT)}
+            result = python("-m", "byhand", *command, cwd=tmp_path, env=env)
         assert path.read_text("utf8") == text, "the file was changed"
-        assert "Traceback" not in result.stdout + result.stderr
+        assert "Traceback" not in result.said
         return result
 
     return run
 
 
 def test_all_is_well(validate):
-    result = validate(notebook())
+    result = validate(notebook(), code=None)
     assert result.returncode == 0, result.stdout
     assert "passes  twice_test (2 points)" in result.stdout
     assert "passes  net_test (1.5 points)" in result.stdout
@@ -104,12 +116,14 @@ def test_what_is_wrong_or_missing(validate):
     assert "0 of 2 tests pass" in result.stdout
     assert "Not written yet:\n  - Net.__init__\n" in result.stdout
     assert "in order, but not all is written yet (1)" in result.stdout
-    assert "Not written yet:\n  - twice\n" in validate(notebook(STUB)).stdout
+    assert "Not written yet:\n  - twice\n" in (
+        validate(notebook(STUB), code=LOOK).stdout
+    )
 
 
 def test_banned_calls(validate):
     code = "from torch import relu as r\n\n\ndef twice(x):\n    return r(x) + x"
-    result = validate(notebook(code))
+    result = validate(notebook(code), code=LOOK)
     assert result.returncode == 1
     assert "Not allowed in this homework:\n  - torch.relu (twice, line 1)" in (
         result.stdout
@@ -121,7 +135,7 @@ def test_names_that_the_homework_itself_imports(validate):
     """As `torch`, `nn` and `F`, which stand in a cell that is given."""
     content = notebook("def twice(x):\n    return t.relu(x) + x")
     content["cells"][0]["source"] = "import torch as t\nfrom torch import relu"
-    result = validate(content)
+    result = validate(content, code=LOOK)
     assert "Not allowed in this homework:\n  - torch.relu (twice, line 2)\n" in (
         result.stdout
     )
@@ -130,7 +144,7 @@ def test_names_that_the_homework_itself_imports(validate):
 def test_methods_of_tensors_are_pointed_out(validate):
     content = notebook("def twice(x):\n    return x.relu() + x")
     content["metadata"]["byhand"] = RULES | {"banned": ["torch.Tensor.relu"]}
-    result = validate(content)
+    result = validate(content, code=LOOK)
     assert "called on a tensor:\n  - .relu (twice, line 2)\n" in result.stdout
     assert "fit to be handed in" in result.stdout  # it may be a method of their own
 
@@ -150,7 +164,7 @@ def test_the_file_is_not_as_it_must_be(validate):
     content["cells"][3]["metadata"]["nbgrader"]["locked"] = True
     content["cells"][3]["metadata"]["nbgrader"]["solution"] = False
     content["cells"].append(cell("if True print(1)"))
-    result = validate(content, "my homework.ipynb")
+    result = validate(content, "my homework.ipynb", code=LOOK)
     assert result.returncode == 1
     for words in (
         "The file must be called hw9_try.ipynb.",
@@ -193,9 +207,8 @@ def test_what_cannot_be_read(validate, content, words):
     assert words in result.stderr
 
 
-def test_no_such_file():
-    command = [sys.executable, "-m", "byhand", "validate", "nowhere.ipynb"]
-    result = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
+def test_no_such_file(forks):
+    result = forks.run(MAIN, "validate", "nowhere.ipynb")
     assert result.returncode == 2
     assert "There is no file nowhere.ipynb." in result.stderr
 

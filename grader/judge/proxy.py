@@ -189,6 +189,13 @@ def _changed(arg: Any, changed: dict, places: Iterator[int]) -> Any:
     return arg
 
 
+class _Said(str):
+    """Words that a KeyError, too, says as they are: it says its argument's repr."""
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
 def raised(fault: Fault) -> Exception:
     """The exception that a fault stands for, with the student's lines."""
     kind, words = fault.kind, fault.words
@@ -197,6 +204,6 @@ def raised(fault: Fault) -> Exception:
         known, words = RuntimeError, f"{kind}: {words}"
     if issubclass(known, UnicodeError | BaseExceptionGroup):
         known = ValueError
-    error = known(words)
+    error = known(_Said(words))
     vars(error)["students_lines"] = fault.lines
     return error

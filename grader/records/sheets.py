@@ -109,10 +109,11 @@ def _rules(path: Path) -> tuple[dict[str, Any], dict[str, int]]:
         order = {name: place for place, name in enumerate(names) if name}
         rules = notebook.metadata.get("byhand", {})
     where = f"{path.relative_to(ROOT)}, metadata, byhand"
-    if not isinstance(rules, dict) or set(rules) - {*RULES, *NOTED}:
-        known = ", ".join(RULES)
-        said = ", ".join(sorted(set(rules) - {*RULES, *NOTED})) or type(rules).__name__
-        raise CourseError(f"{where}: there are {known}, not {said}.")
+    known = ", ".join(RULES)
+    if not isinstance(rules, dict):
+        raise CourseError(f"{where}: a mapping of {known}, not {rules!r}.")
+    if odd := sorted(set(rules) - {*RULES, *NOTED}):
+        raise CourseError(f"{where}: there are {known}, not {', '.join(odd)}.")
     for key, such in (("banned", '"torch.nn"'), ("operators", '"relu"')):
         names = rules.get(key, [])
         if not isinstance(names, list) or not all(

@@ -4,19 +4,18 @@ Tests of the grader as a whole run in such a copy: nothing of theirs ends up in 
 repository, and a loop without an end costs seconds.
 """
 
-import csv
 import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import nbformat
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
+from tests.support.course_folder import hand_in
 from tests.support.solutions import ROOT
 
 TINY = "tiny"
+LIMITS = {"cell": 5, "total": 60, "memory": 400}
 STATEMENTS = {
     "double": "def double(x):\n    {}",
     "halve": "def halve(x):\n    {}",
@@ -101,29 +100,21 @@ def environment(**more: str) -> dict:
     return kept | {"BYHAND_OFFLINE": "1"} | more
 
 
-def grader(project: Path, course: Path, *command, env=None, **more):
-    """Run a command of the instructor's in a copy of the project."""
-    return subprocess.run(
-        [sys.executable, "-m", "grader", "--course", str(course), *map(str, command)],
-        cwd=project,
-        env=environment(**(env or {})),
-        capture_output=True,
-        text=True,
-        **more,
-    )
+WRONG = "def double(x):\n    return 3 * x  # $5 <b>"
+CLASS = {  # student: (arguments of tiny, or the file; points)
+    "ada": ({}, 6),
+    "bob": ({"double": WRONG}, 3),
+    "cy": ({"double": "def double(x): import os; os._exit(1)"}, 3),
+    "dee": ('{"cells": [', 0),
+}
+EXPECTED = {student: points for student, (_, points) in CLASS.items()}
 
 
-def marks(course: Path, homework: str) -> dict[str, float]:
-    """Each student's points, from grades.csv."""
-    with open(course / "grades.csv", newline="") as file:
-        rows = [row for row in csv.DictReader(file) if row["assignment"] == homework]
-    return {row["student_id"]: float(row["score"]) for row in rows}
-
-
-def hand_in(course: Path, homework: str, student: str, content: str | bytes) -> Path:
-    """Put a notebook where `grader collect` puts it."""
-    path = course / "submitted" / student / homework / f"{homework}.ipynb"
-    path.parent.mkdir(parents=True)
-    content = content.encode() if isinstance(content, str) else content
-    path.write_bytes(content)
-    return path
+def enrol(course: Path) -> Path:
+    """A course folder in which a class of four has handed in the tiny homework."""
+    for student, (work, _) in CLASS.items():
+        content = tiny(**work) if isinstance(work, dict) else work
+        path = hand_in(course, TINY, student, content)
+        if student == "bob":
+            path.with_name("timestamp.txt").write_text("2031-01-01 10:00:00 UTC")
+    return course

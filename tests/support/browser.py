@@ -1,6 +1,6 @@
 """The browser that the tests of the published pages drive.
 
-``python -m tests.browser`` exits with 1 when there is none, for bootstrap.sh.
+``python -m tests.support.browser`` exits with 1 when there is none, for bootstrap.sh.
 """
 
 import shutil
