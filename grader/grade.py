@@ -79,9 +79,9 @@ class _Run:
     ):
         self.course, self.homework = course, homework
         self.walls, self.engine = walls, engine
-        if walls:
-            check_unseen(course.private())
         self.sheet = current_sheet(course, homework)
+        if walls and self.sheet.tests:
+            check_unseen(course.private())
         self.cache = Cache(course, self.sheet, self.walls)
         self.ledger = Ledger(course, self.sheet)
         self.pages = Pages(course, homework)

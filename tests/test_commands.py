@@ -106,8 +106,8 @@ WHERE = f"solutions/{HW}/{HW}.ipynb, metadata, byhand"
 @pytest.mark.parametrize(
     ("rules", "words"),
     [
-        ({"limit": {}}, f"{WHERE}: there are banned and limits, not limit."),
-        ({"Banned": [], "limits": {}}, f"{WHERE}: there are banned and limits, not Banned."),
+        ({"limit": {}}, f"{WHERE}: there are banned, operators and limits, not limit."),
+        ({"Banned": [], "limits": {}}, f"{WHERE}: there are banned, operators and limits, not Banned."),
         ({"limits": {"cells": 30}}, f"{WHERE}.limits: there is no limit 'cells'; there are "
                                     "cell, total, memory, processes, files."),
         ({"limits": {"cell": "30"}}, f"{WHERE}.limits: the limit cell is a number above 0, "
@@ -142,7 +142,8 @@ def test_rules_that_are_none(course, written, rules):
     with pytest.raises(CourseError) as error:
         load_sheet(course, HW)
     assert (
-        str(error.value) == f"{WHERE}: a mapping of banned and limits, not {rules!r}."
+        str(error.value)
+        == f"{WHERE}: a mapping of banned, operators and limits, not {rules!r}."
     )
 
 

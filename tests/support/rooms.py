@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from grader.wire import codec
-from grader.wire.messages import Ended, Limits, Ran, Run, Snapshot, from_plain
+from grader.wire.messages import DONE, Ended, Limits, Ran, Run, Snapshot, from_plain
 
 HANG_UP = object()  # in place of a reply: the connection is closed
 SILENCE = object()  # there is none
@@ -36,6 +36,8 @@ class Served:
                 if isinstance(request, Snapshot):
                     _, fds, *_ = socket.recv_fds(self.theirs, 1, 1)
                     self.heard.append(socket.socket(fileno=fds[0]))
+                    done = codec.pack(Ran([], None).to_plain())
+                    codec.send(self.theirs, done)
                     continue
                 said = self.reply(request, number)
                 if said is HANG_UP:
@@ -56,7 +58,13 @@ class FakeRoom(Served):
 
     def __init__(self, says: dict[str, Any], ended: Ended):
         self.says, self.ended, self.over = says, ended, False
+        self.asked: list[bytes] = []  # of its keeper
         super().__init__(self._run)
+
+    def keeper(self, request: bytes) -> bytes:
+        """What the keeper answers: that it is done."""
+        self.asked.append(request)
+        return DONE
 
     @property
     def connection(self) -> socket.socket:
