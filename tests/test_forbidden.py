@@ -118,7 +118,7 @@ def test_where_and_what():
     ]
 
 
-def test_what_hides():
+def test_a_name_that_hides():
     said = ["worth a look: relu, line 1: eval"]
     assert hinted("relu = eval('torch.relu')") == said
 

@@ -237,7 +237,7 @@ def test_the_time_of_a_call(monkeypatch):
     snapshot.line.seconds = -4.9  # and twice that and 10 s is when it is given up
     for error in (TimeoutError, RuntimeError):
         with pytest.raises(
-            error, match="Your code took more than .* s, and was stopped"
+            error, match=r"Your code took more than .* s, and was stopped"
         ):
             f()
     assert len(snapshot.heard) == 2
