@@ -17,6 +17,7 @@ from grader.course.submission import check_name
 from grader.errors import Refused
 from grader.judge.engine import Engine, processors
 from grader.judge.engines import ENGINES
+from grader.judge.sandbox import check_unseen
 from grader.notebook.reading import cells_of, read
 from grader.notebook.repair import repair
 from grader.notebook.verdict import Verdict
@@ -79,6 +80,8 @@ class _Run:
         self.course, self.homework = course, homework
         self.walls, self.engine = walls, engine
         self.sheet = current_sheet(course, homework)
+        if walls and self.sheet.tests:
+            check_unseen(course.private())
         self.cache = Cache(course, self.sheet, self.walls)
         self.ledger = Ledger(course, self.sheet)
         self.pages = Pages(course, homework)

@@ -1,5 +1,6 @@
 """Hostile submissions earn nothing, learn nothing, leave nothing, and harm nobody."""
 
+import hashlib
 import json
 import re
 from dataclasses import dataclass
@@ -152,10 +153,13 @@ def test_the_door_is_tried(free):
             assert said and "NotAllowed" not in said, student
 
 
-def expected_values(student: str) -> list[str]:
+def expected_values(done: Graded, student: str) -> list[str]:
     """What the first test expects of this student, as it would be printed."""
+    cells = [c for c in done.notebook(student).cells if c.id != "from-the-grader"]
+    work = hashlib.sha256("\0".join(cell.source for cell in cells).encode()).hexdigest()
+    salt = (done.course / "secret").read_text().strip()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("BYHAND_SEED", f"{HW}/{student}")
+        patch.setenv("BYHAND_SEED", f"{salt}/{HW}/{student}/{work}")
         g = check.generator("linear_forward")
     shapes = [(4, 3), (2, 3), (2,)]
     X, W, b = (torch.randn(s, generator=g, dtype=torch.float64) for s in shapes)
@@ -172,7 +176,7 @@ def test_no_secret_is_shown(request, student, where):
     text += json.dumps(outputs, ensure_ascii=False).replace('\\"', '"')
     assert not [line for line in hidden() if line in text]
     assert "HIDDEN TESTS" not in text or "HIDDEN" in attack.code
-    assert not [value for value in expected_values(student) if value in text]
+    assert not [value for value in expected_values(done, student) if value in text]
     assert attack.silent or f"tried {attack.name}" in text or not attack.code
     # who names the course folder may read its name again, and nobody else
     named = any(str(course) in cell.source for cell in cells)

@@ -106,8 +106,8 @@ WHERE = f"solutions/{HW}/{HW}.ipynb, metadata, byhand"
 @pytest.mark.parametrize(
     ("rules", "words"),
     [
-        ({"limit": {}}, f"{WHERE}: there are banned, operators, limits, not limit."),
-        ({"Banned": [], "limits": {}}, f"{WHERE}: there are banned, operators, limits, not Banned."),
+        ({"limit": {}}, f"{WHERE}: there are banned, operators and limits, not limit."),
+        ({"Banned": [], "limits": {}}, f"{WHERE}: there are banned, operators and limits, not Banned."),
         ({"limits": {"cells": 30}}, f"{WHERE}.limits: there is no limit 'cells'; there are "
                                     "cell, total, memory, processes, files."),
         ({"limits": {"cell": "30"}}, f"{WHERE}.limits: the limit cell is a number above 0, "
@@ -119,8 +119,11 @@ WHERE = f"solutions/{HW}/{HW}.ipynb, metadata, byhand"
         ({"limits": None}, f'{WHERE}.limits: limits are a mapping such as {{"cell": 60}}, '
                            "not None."),
         *(
-            ({key: value}, f"{WHERE}.{key}: a list of names such as {such}, not {value!r}.")
-            for key, such in (("banned", '"torch.nn"'), ("operators", '"relu"'))
+            (
+                {"banned": value},
+                f'{WHERE}.banned: a list of names such as "torch.nn" or ".backward", '
+                f"not {value!r}.",
+            )
             for value in ("torch.nn", {"torch.nn": 1}, [1], ["torch nn"], ["torch..nn"],
                           ["torch."], [""], None)
         ),
@@ -140,7 +143,7 @@ def test_rules_that_are_none(course, written, rules):
         load_sheet(course, HW)
     assert (
         str(error.value)
-        == f"{WHERE}: a mapping of banned, operators, limits, not {rules!r}."
+        == f"{WHERE}: a mapping of banned, operators and limits, not {rules!r}."
     )
 
 

@@ -1,4 +1,4 @@
-"""What looks forbidden in a cell; `byhand validate` tells students what graders see."""
+"""What reading finds of forbidden calls: a hint, the same in `byhand validate`."""
 
 import json
 
@@ -7,15 +7,14 @@ import pytest
 
 from byhand import validate
 from byhand.banned import Use, Written, read_cells
-from grader.notebook import forbidden
-from grader.notebook.forbidden import hints
+from grader.notebook.forbidden import hints, look
 from grader.notebook.reading import cells_of, read
 from grader.notebook.repair import repair
 from grader.notebook.sheet import Cell, Sheet, SheetCell
 from tests.attacks import FORBIDDEN
 from tests.support.sheets import sheet_of
 from tests.support.solutions import ROOT, Homework
-from tests.support.submissions import HW, RELEASED
+from tests.support.submissions import HW
 from tests.support.tables import TABLES
 
 BANNED = ("torch.nn", "torch.relu", ".backward")
@@ -75,46 +74,67 @@ def test_methods_that_may_be_of_tensors_are_doubtful():
     assert cell.doubtful == ()
 
 
-SETUP = SheetCell("setup", "given", "code", "import torch\neval('1')", "", True)
-RELU = SheetCell("relu", "solution", "code", "def relu(x): ...", "", False)
-TEST = SheetCell("relu_test", "test", "code", "eval('relu(0)')", "", True, 1)
-SHEET = Sheet("hw", (SETUP, RELU, TEST), BANNED)
+def sheet(**sources: str) -> Sheet:
+    """A homework of these cells; what ends in _test is one."""
+    cells = []
+    for name, source in sources.items():
+        test = name.endswith("_test")
+        kind = "given" if name == "setup" else "test" if test else "solution"
+        cells.append(SheetCell(name, kind, "code", source, "", kind != "solution"))
+    return Sheet("hw", tuple(cells), BANNED)
 
 
-def said(relu: str, *own: str, setup: str = SETUP.source) -> list[str]:
-    """The hints on a solution; more cells are the student's own, after it."""
-    texts = {"setup": setup, "relu": relu, "relu_test": TEST.source}
-    cells = [Cell(name, True, source) for name, source in texts.items()]
-    cells += [Cell(None, True, source) for source in own]
-    return hints([*cells, Cell(None, False, "eval")], SHEET)
+SHEET = sheet(
+    setup="import torch, torch.nn.functional as F",
+    relu="def relu(x): ...",
+    relu_test="assert relu(0) == 0",
+    net="def net(x): ...",
+    net_test="assert net(0) == 0",
+    other_test="import math\nassert math.pi > 3",
+)
 
 
-def test_what_is_worth_a_look():
-    assert said("def relu(x):\n    return x.clamp(min=0)") == []
-    assert said("def relu(x):\n    return torch.relu(x)") == [
-        "worth a look: relu, line 2: torch.relu"
+def hinted(relu="def relu(x): return x", net="def net(x): return relu(x)", *own: str):
+    """What is worth a look; more cells are the student's own, at the top."""
+    texts = {"relu": relu, "net": net}
+    cells = [Cell(None, True, source) for source in own]
+    for cell in SHEET.cells:
+        cells.append(Cell(cell.name, True, texts.get(cell.name, cell.source)))
+    return hints(cells, SHEET)
+
+
+def test_nothing_forbidden():
+    assert hinted() == []
+
+
+def test_where_and_what():
+    assert hinted("relu = torch.relu", "net = 1") == [
+        "worth a look: relu, line 1: torch.relu"
     ]
-    assert said("x = 1", "y = 2", "eval('torch.relu')") == [
-        "worth a look: cell 5, line 1: eval"
+    own = "import torch.nn.functional as F\ndef helper(x):\n    return F.relu(x)"
+    assert hinted("relu = 1", "net = 1", own) == [
+        "worth a look: cell 1, line 1: torch.nn.functional",
+        "worth a look: cell 1, line 3: torch.nn.functional.relu",
     ]
 
 
-def test_given_cells_are_not_read_unless_they_were_changed():
-    assert said("relu = 1") == []
-    changed = f"{SETUP.source}\nf = torch.nn.Linear"
-    assert "worth a look: setup, line 3: torch.nn.Linear" in said(
-        "x = 1", setup=changed
-    )
+def test_a_name_that_hides():
+    said = ["worth a look: relu, line 1: eval"]
+    assert hinted("relu = eval('torch.relu')") == said
 
 
-def test_many_are_summed_up():
-    lines = "\n".join(["torch.relu(x)"] * 9)
-    found = said(lines)
-    assert len(found) == forbidden.MOST
-    assert found[-1] == "worth a look: and 5 more"
+def test_not_too_many():
+    said = hinted("\n".join(["torch.relu"] * 100))
+    assert len(said) == 5 and said[-1] == "worth a look: and 96 more"
 
 
-def test_where_nothing_is_forbidden_nothing_is_worth_a_look():
+def test_text_tests_and_what_was_given_are_not_read():
+    cells = [Cell(None, False, "eval"), Cell("relu_test", True, "eval('1')")]
+    cells += [Cell("setup", True, SHEET["setup"].source)]
+    assert hints(cells, SHEET) == []
+
+
+def test_where_nothing_is_forbidden_nothing_is_hinted():
     free = Sheet("hw", SHEET.cells)
     assert hints([Cell("relu", True, "eval('torch.relu')")], free) == []
 
@@ -129,51 +149,45 @@ def seen_by_validate(notebook: nbformat.NotebookNode) -> list[str]:
     return report.forbidden
 
 
-def as_validate_says(hint: str) -> str:
-    place, name = hint.removeprefix("worth a look: ").split(": ", 1)
-    return f"{name} ({place})"
-
-
-@pytest.fixture
-def all_hints(monkeypatch):
-    monkeypatch.setattr(forbidden, "MOST", 1000)
+def as_validate_says(found: list[str]) -> list[str]:
+    """Places and names, as `byhand validate` writes them."""
+    parts = [words.split(": ", 1) for words in found]
+    return [f"{name} ({place})" for place, name in parts]
 
 
 @pytest.mark.parametrize("attack", FORBIDDEN, ids=lambda attack: attack.name)
-def test_attacks_on_forbidden_calls(attack, all_hints):
-    released = json.loads(RELEASED.read_text("utf8"))
+def test_attacks_on_forbidden_calls(attack):
+    path = ROOT / "assignments" / HW / f"{HW}.ipynb"
+    released = json.loads(path.read_text("utf8"))
     content = json.dumps(attack.notebook(released, course="/c", root="/r", port=9))
+    seen = seen_by_validate(nbformat.reads(content, 4))
     notebook = read(content.encode())
     repair(notebook, sheet_of(HW))
-    found = hints(cells_of(notebook), sheet_of(HW))
-    seen = seen_by_validate(nbformat.reads(content, 4))
-    assert [as_validate_says(hint) for hint in found] == seen
-    assert bool(seen) != (attack.name in ("call-planted", "call-shell"))
+    assert as_validate_says(look(cells_of(notebook), sheet_of(HW))) == seen
 
 
 @pytest.mark.parametrize("name", ["hw1_backprop", "hw2_cnn", "hw3_training"])
-def test_wrong_and_right_solutions(name, all_hints):
-    """None that a homework's table knows is worth a look; with a forbidden call, each."""
-    sheet, homework = sheet_of(name), Homework(name)
+def test_wrong_and_right_solutions(name):
+    """In none that a homework's table knows is a forbidden name; a call is found in each."""
+    whole, homework = sheet_of(name), Homework(name)
     path = ROOT / "assignments" / name / f"{name}.ipynb"
     released = nbformat.read(path, 4)
     cells = {cell.id: cell for cell in released.cells}
-    setup = [cells[cell.name] for cell in sheet.cells if cell.kind == "given"]
-    call = next(pattern for pattern in sheet.banned if pattern.startswith("torch."))
+    call = next(pattern for pattern in whole.banned if pattern.startswith("torch."))
+    setup = [cells[cell.name] for cell in whole.cells if cell.kind == "given"]
 
-    def seen(entry, source: str) -> list[str]:
+    def fate(entry, source: str) -> list[str]:
         """What both say of the homework with nothing but this in it."""
         cell = nbformat.from_dict(cells[entry.cell] | {"source": source})
         notebook = nbformat.from_dict(released | {"cells": [*setup, cell]})
-        found = hints(cells_of(notebook), sheet)
-        by_validate = seen_by_validate(notebook)
-        assert [as_validate_says(hint) for hint in found] == by_validate
-        return by_validate
+        seen = seen_by_validate(notebook)
+        assert as_validate_says(look(cells_of(notebook), whole)) == seen
+        return seen
 
     for n, entry in enumerate((*TABLES[name].WRONG, *TABLES[name].RIGHT)):
         source = homework.edited(entry.cell, entry.code)
-        assert seen(entry, source) == [], entry
+        assert fate(entry, source) == [], entry
         if n % 10 == 0:
             lines = f"{source.rstrip()}\nx = {call}.f()"
             place = f"({entry.cell}, line {len(lines.splitlines())})"
-            assert seen(entry, lines) == [f"{call}.f {place}"]
+            assert fate(entry, lines) == [f"{call}.f {place}"]

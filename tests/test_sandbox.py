@@ -1,14 +1,19 @@
 """A room is held to its memory, and nothing is counted twice."""
 
 import socket
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import pytest
 
+from grader.errors import SandboxError
 from grader.judge.proxy import Line
-from grader.judge.sandbox import RoomProcess, Sandbox
+from grader.judge.sandbox import RoomProcess, Sandbox, check_unseen
 from grader.wire import codec
 from grader.wire.messages import Kit, Limits, Ran, Run, Snapshot, to_plain
+from tests.support.solutions import ROOT
 
 CELL = """\
 kept = bytearray(b"x") * {held}_000_000
@@ -55,6 +60,7 @@ def test_what_a_room_and_its_snapshot_hold(sandbox, held, more, killed):
         codec.send(room.connection, codec.pack(to_plain(Snapshot(seconds=20))))
         socket.send_fds(room.connection, [b"x"], [theirs.fileno()])
         theirs.close()
+        codec.receive(room.connection, time.monotonic() + 30)
         Line(ours, 20, time.monotonic() + 30).begin(["more"])["more"]()
     except (codec.WireError, RuntimeError):
         assert killed
@@ -79,3 +85,67 @@ def test_an_error_that_calls_itself_false(sandbox):
         assert run(room, FALSE).fault.words == "it is said all the same"
     finally:
         room.end()
+
+
+SEEN = """\
+import os
+from pathlib import Path
+
+def files(place):
+    return sorted(os.path.join(top, n) for top, _, names in os.walk(place) for n in names)
+
+root = Path(__import__("byhand").__file__).parent.parent
+print(*sorted(os.listdir(root)), sep="|")
+print(*sorted(os.listdir(root / "grader")), sep="|")
+print(*[p for p in ("/usr/local/share", "/usr/share/doc", "/home", "/root", "/usr/bin")
+        if os.path.isdir(p) and len(files(p)) > 20], sep="|")
+"""
+
+
+def test_what_a_room_sees_of_the_project_and_the_system(sandbox):
+    """Two folders of the grader and the library; of the system what Python needs."""
+    room = sandbox.room(Limits(), seed=1)
+    try:
+        ran = run(room, SEEN)
+        assert ran.fault is None, ran.fault
+        root, grader, other = "".join(o["text"] for o in ran.outputs).split("\n")[:3]
+        assert set(root.split("|")) - {".venv"} == {"byhand", "grader"}
+        assert grader == "__init__.py|inside|wire"
+        seen = set(other.split("|")) - {""}
+        allowed = {"/root"} if Path(sys.prefix).is_relative_to("/root") else set()
+        allowed |= {"/root"} if Path(sys.base_prefix).is_relative_to("/root") else set()
+        allowed |= {"/usr/bin"} if Path(sys.base_prefix) == Path("/usr") else set()
+        allowed |= {"/usr/local/share"}  # fonts, of which some systems have many
+        assert seen <= allowed
+    finally:
+        room.end()
+
+
+@pytest.mark.parametrize("place", [sys.prefix, "/usr/lib/python3"])
+def test_nothing_is_graded_where_a_room_would_see_the_course(place):
+    with pytest.raises(SandboxError, match="Move it to another place"):
+        check_unseen([Path(place) / "course"])
+
+
+def test_the_solutions_of_this_project_are_not_seen():
+    check_unseen([ROOT / "solutions", ROOT / "course"])
+
+
+def test_time_on_a_busy_machine_is_not_counted():
+    """A clock that rings asks whether the time was this process's own."""
+    script = """
+import signal, time
+from grader.inside import calls
+waited = iter([0.0, 0.3, 0.3, 0.3, 0.3, 0.3, 0.3, 0.3])  # 0.3 s without a processor
+calls._waited = lambda: next(waited)
+signal.signal(signal.SIGALRM, calls.CLOCK.ring)
+start = time.monotonic()
+try:
+    with calls.CLOCK.within(0.2):
+        time.sleep(10)
+except calls.TookTooLong:
+    print(round(time.monotonic() - start, 1))
+"""
+    command = [sys.executable, "-c", script]
+    result = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
+    assert 0.5 <= float(result.stdout) <= 2, result.stderr

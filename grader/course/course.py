@@ -24,6 +24,7 @@ from grader.course import files
 from grader.errors import CourseError, Refused
 
 ROOT = Path(__file__).resolve().parents[2]
+EXCHANGE = "/usr/local/share/nbgrader/exchange"  # nbgrader's own default
 STUDENT = re.compile(r"[A-Za-z0-9][\w.@-]{0,127}")
 # nbgrader's own sessions cause these; they concern nobody who grades
 warnings.filterwarnings("ignore", category=SAWarning, module="nbgrader")
@@ -111,6 +112,12 @@ class Course:
             "All that was recorded is kept. When the database works again, run the "
             "same command: it goes on from there."
         )
+
+    def private(self) -> list[Path]:
+        """What no student's code may see: the course folder, solutions, the exchange."""
+        exchange = Path(self.config.get("Exchange", {}).get("root", EXCHANGE))
+        there = [exchange] if exchange.exists() else []
+        return [self.folder, ROOT / "solutions", *there]
 
     def secret(self) -> str:
         """What nobody outside this course folder knows; made when it is first needed.

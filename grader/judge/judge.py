@@ -28,7 +28,7 @@ from typing import Any
 
 import torch
 
-from byhand.cells import names, only_defines, plain_python
+from byhand.cells import names, only_defines, plain_python, tree
 from grader.errors import Lost
 from grader.judge.bounds import TookTooLong, within
 from grader.judge.proxy import Line
@@ -48,6 +48,7 @@ class Waiting:
 
     Args:
         place: of its cell in the notebook.
+        given: the homework's own cells whose names the student has given to others.
         state: the number under which the room remembers the names that there were at
             that place; None: those of now.
     """
@@ -55,6 +56,7 @@ class Waiting:
     test: SheetCell
     place: int
     state: int | None = None
+    given: tuple[str, ...] = ()
 
 
 def judge(cells: list[Cell], sheet: Sheet, student: str, rooms: Rooms) -> Verdict:
@@ -83,7 +85,8 @@ def judge(cells: list[Cell], sheet: Sheet, student: str, rooms: Rooms) -> Verdic
         for place, cell in enumerate(cells):
             registered = sheet.get(cell.name)
             if registered and registered.kind == "test":
-                waiting.append(Waiting(registered, place))
+                own = _shadowed(cells[:place], registered, sheet)
+                waiting.append(Waiting(registered, place, given=own))
             elif cell.code and cell.source.strip():
                 if not only_defines(cell.source):
                     catch_up()
@@ -101,6 +104,31 @@ def judge(cells: list[Cell], sheet: Sheet, student: str, rooms: Rooms) -> Verdic
         "judge": time.process_time() - before,
     }
     return verdict
+
+
+def _shadowed(cells: list[Cell], test: SheetCell, sheet: Sheet) -> tuple[str, ...]:
+    """The homework's own cells before a test whose names others of them have taken.
+
+    A test meets what the sheet gives, not what a student has called the same.
+    """
+    wanted = names(test.source)[0]
+    given: list[str] = []
+    bound: set[str] = set()
+    for cell in cells:
+        registered = sheet.get(cell.name)
+        if not cell.code or (registered and registered.kind == "test"):
+            continue
+        if registered and registered.kind == "given":
+            given.append(cell.source)
+        else:
+            bound |= names(cell.source)[1]
+    if not bound:
+        return ()
+    return tuple(
+        source
+        for source in given
+        if names(source)[1] & wanted & bound and tree(source) is not None
+    )
 
 
 def _tested(
@@ -133,7 +161,8 @@ def _run_test(waiting: Waiting, line: Line, seed: str, session: Session) -> Foun
     torch.default_generator.manual_seed(seed_of(f"{seed}/{test.name}"))
     try:
         code, value = _compiled(test)
-        scope = line.begin(sorted(names(test.source)[0]), waiting.state)
+        used = sorted(names(test.source)[0])
+        scope = line.begin(used, waiting.state, waiting.given)
         scope |= {"__name__": "__main__", "__builtins__": builtins}
         with (
             torch.enable_grad(),

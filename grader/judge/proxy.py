@@ -5,7 +5,7 @@ import itertools
 import select
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, NoReturn
 
 from torch import Tensor
@@ -82,13 +82,16 @@ class Line:
             raise raised(answer.fault)
         return answer
 
-    def begin(self, names: list[str], state: int | None = None) -> dict[str, Any]:
+    def begin(
+        self, names: list[str], state: int | None = None, given: Iterable[str] = ()
+    ) -> dict[str, Any]:
         """Begin a test: of these names, those that the student has defined, with values.
 
         Args:
             state: which names the room is to go back to; None: those of now.
+            given: the homework's own cells to be run once more before.
         """
-        found = self.ask(Begin(names, state)).value
+        found = self.ask(Begin(names, state, list(given))).value
         if type(found) is not dict:
             return {}
         return {n: self.inside_out(found[n]) for n in names if n in found}

@@ -1,11 +1,13 @@
 """Start the zygote inside bubblewrap, and rooms from it."""
 
 import contextlib
+import importlib.util
 import os
 import shutil
 import socket
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 from byhand.mnist import SOUND, mnist_folder
@@ -13,11 +15,18 @@ from grader.errors import NoAnswer, SandboxError
 from grader.wire.messages import CROWD, DONE, MOUNTED, Ended, Kit, Limits, StartRoom
 
 ROOT = Path(__file__).resolve().parents[2]
-SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/etc/ld.so.cache")
-READ = (
-    *("/etc/fonts", "/etc/localtime", "/etc/alternatives"),
+# of the system, what Python, its libraries and pictures need, and nothing else: what lies
+# beside them (an exchange in /usr/local/share, say) is nobody's business in a room
+SYSTEM = (
+    *("/lib", "/lib32", "/lib64", "/usr/lib", "/usr/lib32", "/usr/lib64"),
+    *("/usr/local/lib", "/bin", "/usr/bin/dot", "/usr/bin/sh", "/usr/bin/dash"),
+    *("/etc/ld.so.cache", "/etc/localtime", "/usr/share/zoneinfo"),
+    *("/etc/fonts", "/usr/share/fonts", "/usr/share/fontconfig"),
+    "/usr/local/share/fonts",
     "/sys/kernel/mm/transparent_hugepage",  # glibc looks there before it uses them
 )
+# where they are may be said by a .pth file or PYTHONPATH
+NEEDED = ("torch", "numpy", "IPython", "matplotlib", "matplotlib_inline", "sympy")
 VARIABLES = ("LANG", "LC_ALL", "TZ", "BYHAND_OFFLINE")
 
 
@@ -179,14 +188,12 @@ def _bubblewrap() -> list[str]:
             command += ["--cap-add", f"CAP_{capability}"]
     else:
         command += ["--unshare-all"]
-    for name in (*SYSTEM, *READ):
+    for name in SYSTEM:
         if os.path.islink(name):
             command += ["--symlink", os.readlink(name), name]
-        elif os.path.exists(name):
+        elif os.path.isdir(name) or os.path.isfile(name):
             command += ["--ro-bind", name, name]
-    python = {Path(p).resolve() for p in (sys.prefix, sys.base_prefix)}
-    bound = {p for p in python if not p.is_relative_to("/usr")}
-    bound |= {*(ROOT / part for part in MOUNTED), *_data()}
+    bound = {*_python(), *(ROOT / part for part in MOUNTED), *_data()}
     command += ["--tmpfs", "/tmp"]
     for path in _font_lists():
         command += ["--ro-bind-try", str(path), f"/tmp/{path.name}"]
@@ -206,6 +213,42 @@ def _bubblewrap() -> list[str]:
     command += ["--remount-ro", str(ROOT), "--remount-ro", "/dev", "--remount-ro", "/"]
     command += ["--hostname", "room", "--chdir", str(ROOT), "--"]
     return command
+
+
+def _python() -> list[Path]:
+    """Where Python and its libraries lie, as far as that is not in ``SYSTEM``."""
+    found = {Path(p).resolve() for p in (sys.prefix, sys.base_prefix)}
+    for prefix in [p for p in found if p.is_relative_to("/usr")]:
+        found.remove(prefix)  # the system's: its programs, as its libraries are there
+        found.add(prefix / "bin")
+    for place in _packages():
+        if not any(place.is_relative_to(path) for path in (*found, *map(Path, SYSTEM))):
+            found.add(place)
+    return sorted(found)
+
+
+def _packages() -> list[Path]:
+    """The folders that hold the packages which a room needs."""
+    specs = map(importlib.util.find_spec, NEEDED)
+    files = {Path(spec.origin).resolve() for spec in specs if spec and spec.origin}
+    return sorted({path.parent.parent for path in files if path.name == "__init__.py"})
+
+
+def check_unseen(private: Iterable[Path]) -> None:
+    """See that nothing of this can be seen in a room.
+
+    Raises:
+        SandboxError: it lies in a folder that rooms need; the message says which.
+    """
+    needed = [*_python(), *map(Path, SYSTEM), *_data()]
+    for path in (p.resolve() for p in private):
+        for place in needed:
+            hidden = path.is_relative_to(ROOT) and not place.is_relative_to(ROOT)
+            if path.is_relative_to(place.resolve()) and not hidden:
+                raise SandboxError(
+                    f"{path} lies in {place}, which students' code needs and would see "
+                    "whole: nothing is graded. Move it to another place."
+                )
 
 
 def _font_lists() -> list[Path]:
@@ -242,6 +285,6 @@ def _environment(walls: bool) -> dict[str, str]:
         "PYTHONHASHSEED": "0",
         "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",  # in pages of 2 MB from the start
         "PYTHONDONTWRITEBYTECODE": "1",
-        "PYTHONPATH": str(ROOT),
+        "PYTHONPATH": os.pathsep.join(map(str, [ROOT, *_packages()])),
     }
     return env | data_environment()

@@ -15,31 +15,33 @@ MOST = 5  # hints in a notebook
 
 def hints(cells: list[Cell], sheet: Sheet) -> list[str]:
     """For the instructor: cells and lines with names that the homework forbids."""
+    found = look(cells, sheet)
+    if len(found) > MOST:
+        found[MOST - 1 :] = [f"and {len(found) - MOST + 1} more"]
+    return [f"worth a look: {words}" for words in found]
+
+
+def look(cells: list[Cell], sheet: Sheet) -> list[str]:
+    """All of them."""
     if not sheet.banned:
         return []
     worth = _worth_reading(sheet.banned)
     written = _written(cells, sheet)
     if not any(worth.search(cell.source) for cell in written if not cell.given):
         return []
-    found = [
+    return [
         f"{part.label}, line {use.line}: {use.name}"
         for part in read_cells(written, sheet.banned)
         for use in part.forbidden + part.hides
     ]
-    if len(found) > MOST:
-        found[MOST - 1 :] = [f"and {len(found) - MOST + 1} more"]
-    return [f"worth a look: {words}" for words in found]
 
 
 @lru_cache(16)
 def _worth_reading(banned: tuple[str, ...]) -> re.Pattern[str]:
     """Whether a cell can hold anything of that kind; to read it takes long."""
-    names = {name.rpartition(".")[2] for name in (*banned, *PARTS)} | HIDING
-    names |= {"import", "getattr", "setattr"}
-    words = rf"\b(?:{'|'.join(sorted(names))})\b"
-    # names with underscores, PyTorch handed on as a value, IPython's own syntax
-    odd = r"\.\s*_|\btorch\b(?!\s*\.)|(?m:^\s*[%!?]|=\s*[%!]|\?\s*$)"
-    return re.compile(f"{words}|{odd}")
+    parts = {pattern.rpartition(".")[2] for pattern in (*banned, *PARTS)}
+    names = parts | HIDING | {"import", "getattr", "setattr"}
+    return re.compile(rf"\b(?:{'|'.join(sorted(names))}|torch\._\w+)\b|__\w+__|%")
 
 
 def _written(cells: list[Cell], sheet: Sheet) -> list[Written]:

@@ -15,6 +15,7 @@ from traitlets import Bool
 from grader.course.cache import Cache
 from grader.course.course import Course
 from grader.judge.local import Local
+from grader.judge.sandbox import check_unseen
 from grader.notebook.reading import cells_of, read
 from grader.notebook.repair import repair
 from grader.notebook.sheet import Cell, Sheet
@@ -46,6 +47,8 @@ class Judge(NbGraderPreprocessor):
 
     def preprocess(self, nb, resources):
         course, names = Course(), resources["nbgrader"]
+        if self.sandbox:
+            check_unseen(course.private())
         sheet = current_sheet(course, names["assignment"])
         verdict = None
         if sheet.tests:

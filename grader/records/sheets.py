@@ -109,12 +109,12 @@ def _rules(path: Path) -> tuple[dict[str, Any], dict[str, int]]:
         order = {name: place for place, name in enumerate(names) if name}
         rules = notebook.metadata.get("byhand", {})
     where = f"{path.relative_to(ROOT)}, metadata, byhand"
-    known = ", ".join(RULES)
+    known = f"{', '.join(RULES[:-1])} and {RULES[-1]}"
     if not isinstance(rules, dict):
         raise CourseError(f"{where}: a mapping of {known}, not {rules!r}.")
     if odd := sorted(set(rules) - {*RULES, *NOTED}):
         raise CourseError(f"{where}: there are {known}, not {', '.join(odd)}.")
-    for key, such in (("banned", '"torch.nn"'), ("operators", '"relu"')):
+    for key, such in (("banned", '"torch.nn" or ".backward"'), ("operators", '"relu"')):
         names = rules.get(key, [])
         if not isinstance(names, list) or not all(
             isinstance(name, str) and PATTERN.fullmatch(name) for name in names

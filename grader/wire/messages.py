@@ -249,10 +249,13 @@ class Begin:
     Args:
         names: that the test uses and does not bind.
         state: which names the room is to go back to; None: those of now.
+        given: cells of the homework's own, to be run once more before: the student has
+            given something else the names that they define.
     """
 
     names: list[str]
     state: int | None = None
+    given: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

@@ -85,6 +85,7 @@ class FakeRoom(Served):
         return [request.source for request in self.heard if isinstance(request, Run)]
 
     def keeper(self, request: bytes) -> bytes:
+        """What the keeper answers: that it is done, or cannot be."""
         self.asked.append(request)
         return CROWD if self.crowd and request == HOLD else DONE
 
