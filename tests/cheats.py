@@ -17,6 +17,7 @@ class Cheat:
         code: the solution.
         setup: of a cell of its own, before the first exercise.
         tests: that must fail; the others must pass.
+        homework: in which.
     """
 
     name: str
@@ -24,6 +25,7 @@ class Cheat:
     code: str
     setup: str = ""
     tests: tuple[str, ...] = ()
+    homework: str = "hw1_backprop"
 
 
 RELU_TESTS = ("relu_test", "activations_more_test")
@@ -250,4 +252,46 @@ DERIVED = [
     gradient("linear-backward", "return torch.ops.aten.linear_backward(X, dout, W, [True, True, True])"),
 ]  # fmt: skip
 
-CHEATS = [*REACHED, *ALIKE, *DERIVED]
+
+def layer(name: str, cell: str, code: str, *tests: str, setup: str = "") -> Cheat:
+    """A layer of homework 2; ``tests``: about it. What uses the layer may fail as well."""
+    uses = ("residual", "cnn", "train_steps", "accuracy", cell)
+    return Cheat(name, cell, code, setup, (*tests, *uses), "hw2_cnn")
+
+
+CONV = "def conv2d_forward(X, K, b, stride=1, padding=0, dilation=1):\n    return {}\n"
+POOL = """
+def max_pool_forward(X, kernel, stride):
+    return {}
+
+
+def max_pool_backward(dout, X, kernel, stride):
+    raise NotImplementedError
+"""
+SLID = """
+def f(X, K, b, stride, padding, dilation):
+    N, _, H, W = X.shape
+    out = []
+    for n in range(N):
+        for o in range(len(K)):
+            x = torch.nn.functional.pad(X[n], [padding] * 4).numpy()
+            k = torch.zeros(len(K[o]), *(dilation * (s - 1) + 1 for s in K.shape[2:]))
+            k = k.to(K.dtype)
+            k[:, ::dilation, ::dilation] = K[o]
+            y = sum(correlate2d(a, c, "valid") for a, c in zip(x, k.numpy()))
+            out.append(torch.as_tensor(y[::stride, ::stride]) + b[o])
+    return torch.stack(out).reshape(N, len(K), *out[0].shape).to(X.dtype)
+"""
+SETTINGS = "X, K, b, stride, padding, dilation"
+LAYERS = [
+    layer("conv-functional", "conv2d_forward", CONV.format(f"{F}.conv2d({SETTINGS})"), "conv2d_forward_test"),
+    layer("conv-operator", "conv2d_forward", CONV.format("torch.ops.aten.convolution(X, K, b, [stride] * 2, [padding] * 2, [dilation] * 2, False, [0, 0], 1)"), "conv2d_forward_test"),
+    layer("conv-mkldnn", "conv2d_forward", CONV.format("torch.mkldnn_convolution(X, K, b, [padding] * 2, [stride] * 2, [dilation] * 2, 1)"), "conv2d_forward_test"),
+    layer("conv-layer", "conv2d_forward", CONV.format("f(X, K, b, stride, padding, dilation)"), "conv2d_forward_test", setup="def f(X, K, b, s, p, d):\n    net = torch.nn.Conv2d(K.shape[1], len(K), K.shape[2:], s, p, d)\n    net.weight.data, net.bias.data = K, b\n    return net(X)"),
+    layer("conv-unfold", "conv2d_forward", CONV.format(f"(K.flatten(1) @ {F}.unfold(X, K.shape[2:], dilation, padding, stride) + b[:, None]).reshape(len(X), len(K), output_size(X.shape[2], K.shape[2], stride, padding, dilation), -1)"), "conv2d_forward_test"),
+    layer("conv-scipy", "conv2d_forward", CONV.format(f"f({SETTINGS})"), "conv2d_forward_test", setup=f"from scipy.signal import correlate2d\n{SLID}"),
+    layer("pool-functional", "max_pool", POOL.format(f"{F}.max_pool2d(X, kernel, stride)"), "max_pool_forward_test"),
+    layer("pool-unnamed", "max_pool", POOL.format("getattr(torch, 'max_' 'pool2d')(X, kernel, stride)"), "max_pool_forward_test"),
+]  # fmt: skip
+
+CHEATS = [*REACHED, *ALIKE, *DERIVED, *LAYERS]

@@ -63,7 +63,7 @@ class Served:
             request, number = from_plain(codec.receive(self.connection))
             self.number = number
             try:
-                with CLOCK.within(self.seconds):
+                with CLOCK.within(self.seconds), self.guard.watch():
                     answer = self.answer(request, number)
                 message = codec.pack(answer.to_plain(), self._handle)
             except BaseException as error:
@@ -115,12 +115,10 @@ class Served:
         function = self.objects[request.target]
         args, kwargs = self._inside(request.args), self._inside(request.kwargs)
         if not request.watch:
-            with self.guard.watch():
-                return Answer(number, function(*args, **kwargs))
+            return Answer(number, function(*args, **kwargs))
         tensors = list(_tensors([args, kwargs]))
         before = [t.detach().clone() for t in tensors]
-        with self.guard.watch():
-            value = function(*args, **kwargs)
+        value = function(*args, **kwargs)
         pairs = enumerate(zip(tensors, before, strict=True))
         changed = {n: t for n, (t, old) in pairs if not _same(t, old)}
         return Answer(number, value, changed)
