@@ -10,8 +10,32 @@ startup.without_address_grammar()
 startup.without_server_extensions()
 
 
-def pytest_configure(config):
-    config.addinivalue_line("markers", "slow: takes long; left out by -m 'not slow'")
+# Files that `-m "not slow"` leaves out, unread: what they import takes long, too. Single
+# tests of other files are marked there.
+SLOW = {
+    "test_attacks.py": "the grader, on 150 hostile submissions",
+    "test_build.py": "books are built",
+    "test_chapters.py": "all chapters run",
+    "test_course_loop.py": "the grader, on a class of ten",
+    "test_faults.py": "the grader, again and again, while something breaks",
+    "test_forbidden_calls.py": "the grader, on 100 who do what is forbidden",
+    "test_homeworks.py": "homeworks, on all that is known to be wrong or right",
+    "test_pages.py": "the book is built, and read in a browser",
+    "test_practice.py": "networks of homeworks",
+    "test_sandbox.py": "the sandbox",
+}
+
+
+def pytest_ignore_collect(collection_path, config):
+    if config.option.markexpr == "not slow" and collection_path.name in SLOW:
+        return True
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if item.path.name in SLOW:
+            item.add_marker("slow")
 
 
 @pytest.fixture(scope="session")
@@ -46,12 +70,13 @@ def copied_grader(project_copy):
 @pytest.fixture(scope="session")
 def undisturbed(copied_grader, tmp_path_factory):
     """The course folder after a class of four has been graded there."""
-    from tests.support import copy_of_the_project as project
+    from tests.support.class_of_four import EXPECTED, enrol
+    from tests.support.copy_of_the_project import TINY
     from tests.support.course_folder import marks
 
-    course = project.enrol(tmp_path_factory.mktemp("undisturbed") / "course")
-    result = copied_grader(course, "grade", project.TINY)
-    assert marks(course, project.TINY) == project.EXPECTED, result.said
+    course = enrol(tmp_path_factory.mktemp("undisturbed") / "course")
+    result = copied_grader(course, "grade", TINY)
+    assert marks(course, TINY) == EXPECTED, result.said
     return course
 
 

@@ -2,9 +2,14 @@
 
 from tests.attacks.attack import Attack, everything, linear
 
-WIRE = """
+# Whoever imports the room's modules gets others; its own are where it has left a function.
+ROOM = """
+room = get_ipython().compile.get_code_name.__globals__
+snapshot, wire = room["Served"].serve.__globals__, room["codec"]
+"""
+WIRE = f"""
+{ROOM}
 import json, socket, time
-import grader.wire.codec as wire
 honest = wire.send
 def frame(tree, data=b"", sizes=None):
     tree = tree if isinstance(tree, bytes) else json.dumps(tree).encode()
@@ -170,17 +175,16 @@ DOOR = [
     Attack(
         "patched-room",
         "the room's own code is replaced: it says that all is well",
-        """
-import grader.inside.room as room, grader.inside.snapshot as snapshot
-snapshot.Served.serve = lambda self: None
-room.Room.snapshot = lambda self, request: {"signal": 0, "code": 0}
-room.describe = snapshot.describe = lambda error: None
+        f"""{ROOM}
+room["Served"].serve = lambda self: None
+room["Room"].snapshot = lambda self, request: {{"signal": 0, "code": 0}}
+room["describe"] = snapshot["describe"] = lambda error: None
 """,
     ),
     Attack(
         "unseen-changes",
         "the room does not see that arguments were changed",
-        "import grader.inside.snapshot as room\nroom._bytes = lambda tensor: b''",
+        f'{ROOM}snapshot["_same"] = lambda one, other: True',
         {
             "linear_backward": """
 def linear_backward(dout, X, W):
@@ -192,8 +196,7 @@ def linear_backward(dout, X, W):
     Attack(
         "listening",
         "what the judge sends is read and printed",
-        """
-import grader.wire.codec as wire
+        f"""{ROOM}
 take = wire.receive
 heard = []
 def receive(*a):
