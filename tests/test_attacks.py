@@ -110,27 +110,27 @@ def test_nothing_is_left_behind(done):
     assert not done.heard
 
 
-BROKEN = "ended, or broke off|process ended here|took more than"
-# whose answers are sound, so far as one can tell
-SOUND = {
-    "wire-surrogates",
-    "wire-error",
-    "wire-changed",
-    "wire-handle",
-    "wire-descriptors",
+STALE = {"AttributeError", "ImportError", "KeyError", "NameError", "TypeError"}
+# from what is said where the other side breaks the rules of the door
+RULES = "Your code ended, or broke off|process ended here|Your code took more than"
+# their answers are well-formed, and no more than wrong
+WELL_FORMED = {
+    *("wire-overlap", "wire-bool", "wire-handle", "wire-error", "wire-changed"),
+    *("wire-surrogates", "wire-descriptors", "wire-names", "wire-outputs"),
+    *("unseen-changes", "listening"),
 }
 
 
 @pytest.mark.parametrize("attack", DOOR, ids=lambda attack: attack.name)
 def test_the_door_is_tried(done, attack):
-    """What is done to the judge is seen there, and not refused before it has begun."""
+    """These attackers know the room's code as it is now, and the judge notices them."""
     (student,) = [s for s, a in STUDENTS.items() if a == attack]
+    (cell,) = [
+        c for c in done.notebook(student).cells if attack.code.strip() in c.source
+    ]
+    assert not STALE & {output.get("ename") for output in cell.outputs}
     text = text_of(done.page(student))
-    print(
-        sorted(set(re.findall(BROKEN, text))),
-        re.findall(r"[^\n]*Your code[^\n]*", text)[:3],
-    )
-    assert attack.name in SOUND or re.search(BROKEN, text), text
+    assert bool(re.search(RULES, text)) == (attack.name not in WELL_FORMED)
 
 
 def expected_values(done: Graded, student: str) -> list[str]:
@@ -147,12 +147,6 @@ def expected_values(done: Graded, student: str) -> list[str]:
         X, W, b = (torch.randn(s, generator=g, dtype=torch.float64) for s in shapes)
         found += [f"{value:.4f}" for value in (X @ W.T + b).flatten().tolist()]
     return found
-
-
-def test_what_is_expected_is_known_here(done):
-    """The inputs are heard by who listens at the door, so these are the right ones."""
-    (student,) = [s for s in STUDENTS if s.endswith("-listening")]
-    assert len(expected_values(done, student)) == 16
 
 
 @pytest.mark.parametrize("student", [s for s, a in STUDENTS.items() if a])

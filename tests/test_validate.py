@@ -124,11 +124,9 @@ def test_what_is_wrong_or_missing(validate):
 def test_banned_calls(validate):
     code = "from torch import relu as r\n\n\ndef twice(x):\n    return r(x) + x"
     result = validate(notebook(code), code=LOOK)
-    assert result.returncode == 1
-    assert "Not allowed in this homework:\n  - torch.relu (twice, line 1)" in (
-        result.stdout
-    )
-    assert "fit to be handed in" not in result.stdout
+    assert "Worth a look: not allowed in this homework" in result.stdout
+    assert "):\n  - torch.relu (twice, line 1)" in result.stdout
+    assert "fit to be handed in" in result.stdout  # it matters where it is called
 
 
 def test_names_that_the_homework_itself_imports(validate):
@@ -136,9 +134,7 @@ def test_names_that_the_homework_itself_imports(validate):
     content = notebook("def twice(x):\n    return t.relu(x) + x")
     content["cells"][0]["source"] = "import torch as t\nfrom torch import relu"
     result = validate(content, code=LOOK)
-    assert "Not allowed in this homework:\n  - torch.relu (twice, line 2)\n" in (
-        result.stdout
-    )
+    assert "):\n  - torch.relu (twice, line 2)\n" in result.stdout
 
 
 def test_methods_of_tensors_are_pointed_out(validate):

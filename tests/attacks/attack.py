@@ -22,7 +22,7 @@ FUNCTIONS = {  # of each solution cell
 }
 MARK = "byhand-attack"  # in the name of all that they leave behind
 # of the class in which they are graded: what does not end is to cost little
-LIMITS = {"cell": 2, "total": 10, "memory": 500, "processes": 32, "files": 16}
+LIMITS = {"cell": 1, "total": 4, "memory": 500, "processes": 32, "files": 16}
 
 
 @dataclass(frozen=True)
