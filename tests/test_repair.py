@@ -72,7 +72,9 @@ def shuffled(content, numbers):
 def test_what_has_been_put_right_stays_as_it_is(faults, numbers):
     content = submission()
     for fault in faults:
-        with contextlib.suppress(ValueError, KeyError, AttributeError):  # exclude each other
+        with contextlib.suppress(
+            ValueError, KeyError, AttributeError
+        ):  # exclude each other
             MENDED[fault](content)
     if numbers and "cells" in content:
         shuffled(content, numbers)
