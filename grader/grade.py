@@ -13,11 +13,11 @@ from nbformat import NotebookNode
 from grader.course import files
 from grader.course.cache import Cache
 from grader.course.course import Course
-from grader.course.submission import check_name
+from grader.course.names import check_name
 from grader.errors import Refused
 from grader.judge.engine import Engine, processors
 from grader.judge.engines import ENGINES
-from grader.notebook.reading import cells_of, read
+from grader.notebook.reading import cells_of, read, remarks
 from grader.notebook.repair import repair
 from grader.notebook.verdict import Verdict
 from grader.outcome import NO_WALLS, NOT_RUN, Outcome, Status
@@ -117,7 +117,7 @@ class _Run:
                 yield self._failed(student, str(error))
             else:
                 notes = [remark] if remark else []
-                notes += repair(notebook, self.sheet)
+                notes += [*remarks(notebook), *repair(notebook, self.sheet)]
                 key = self.cache.key(student, notebook)
                 due[student] = _Submission(notebook, submission, key, notes)
         yield from self._judge(due, jobs, force)

@@ -23,7 +23,6 @@ from grader.course import files
 from grader.errors import CourseError, Refused
 
 ROOT = Path(__file__).resolve().parents[2]
-STUDENT = re.compile(r"[A-Za-z0-9][\w.@-]{0,127}")
 # nbgrader's own sessions cause these; they concern nobody who grades
 warnings.filterwarnings("ignore", category=SAWarning, module="nbgrader")
 startup.with_own_alembic()
