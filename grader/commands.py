@@ -166,7 +166,7 @@ def sentence(outcome: Outcome) -> str:
         case Status.NOT_COLLECTED:
             return f"NOT COLLECTED: {outcome.reason}"
         case Status.GRADED:
-            return marks
+            return f"{marks}{note}"
         case Status.GRADED_BEFORE:
             return f"{marks} (graded before)"
         case Status.NO_FEEDBACK:

@@ -21,7 +21,7 @@ from grader.notebook.reading import cells_of, read, remarks
 from grader.notebook.repair import repair
 from grader.notebook.verdict import Verdict
 from grader.outcome import NO_WALLS, NOT_RUN, Outcome, Status
-from grader.records.feedback import explain, with_outputs
+from grader.records.feedback import explain, why_nothing, with_outputs
 from grader.records.ledger import ClassResult, Ledger
 from grader.records.page import Pages
 from grader.records.sheets import current_sheet, load_sheet
@@ -187,6 +187,7 @@ class _Run:
             recorded.most,
             by_hand=sum(cell.kind in ("manual", "task") for cell in self.sheet.cells),
             repaired=len(one.notes),
+            note=why_nothing(notebook) if verdict and not recorded.points else "",
         )
         try:
             self.pages.write(student, notebook, recorded)
