@@ -83,7 +83,9 @@ class Album:
         except (binascii.Error, ValueError):
             return None
         if data in self._known:  # the same again costs nothing but its bytes
-            return self._known[data]
+            kept = self._known[data]
+            self.bytes -= sum(map(len, kept.values())) if kept else 0
+            return kept if self.bytes > 0 else None
         picture = None
         if self.pictures > 0:
             self.pictures -= 1
