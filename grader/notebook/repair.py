@@ -109,6 +109,7 @@ def _put_right(cell: NotebookNode, registered: SheetCell, notes: list[str]) -> N
         cell.cell_type = registered.cell_type
         if registered.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
+            cell.pop("attachments", None)
         else:
             cell.pop("outputs", None)
             cell.pop("execution_count", None)
