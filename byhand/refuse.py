@@ -167,7 +167,8 @@ def _refusing_code(code: types.CodeType, said: str) -> types.CodeType:
     """Code that raises, for a function that had this code."""
     return _TEMPLATE.replace(
         co_consts=tuple(
-            _refusing(said) if const == _MARK else const for const in _TEMPLATE.co_consts
+            _refusing(said) if const == _MARK else const
+            for const in _TEMPLATE.co_consts
         ),
         co_freevars=code.co_freevars,
         co_name=code.co_name,
@@ -217,7 +218,11 @@ def _of_module(module: types.ModuleType, pattern: str) -> Iterator[tuple[Any, st
         home = getattr(thing, "__module__", None)
         own = isinstance(home, str) and f"{home}.".startswith(f"{pattern}.")
         public = not name.startswith("_")
-        if own or name in listed or (public and not isinstance(thing, type) and not home):
+        if (
+            own
+            or name in listed
+            or (public and not isinstance(thing, type) and not home)
+        ):
             yield from _of_thing(thing, f"{module.__name__}.{name}")
 
 
