@@ -11,33 +11,46 @@ from functools import lru_cache
 
 from nbformat import NotebookNode
 
-from byhand.cells import defined
+from byhand.cells import defined, names, tree
+from grader.notebook.parts import Course, Part, parts, released
 from grader.notebook.reading import new_cell
 from grader.notebook.sheet import Sheet, SheetCell
+
+BELOW = "From the grader: there is text of the student's in the cells below."
+ELSEWHERE = "# From the grader: what this cell asks for stands in another cell."
+HALF = 0.5  # so much of a test stands in a cell that is a copy of it
 
 
 def repair(notebook: NotebookNode, sheet: Sheet) -> list[str]:
     """Put the registered cells right, in place; what was done, in words.
 
     A registered cell is known by its nbgrader entry; without one by its id, by its
-    source (a locked cell), or by the functions and classes that it defines.
+    source (a locked cell), by the functions and classes that it defines, or by what it
+    binds and says (`grader.notebook.parts`). What students have written stays, wherever
+    it stands; what a blank would bind anew is left out of it.
     """
     notes: list[str] = []
+    _join_halves(notebook, notes)
     chosen = _assign(notebook.cells, sheet, notes)
-    names = {id(cell): name for name, cell in chosen.items()}
+    _take_apart(notebook, sheet, chosen, notes)
+    _assign_rest(notebook.cells, sheet, chosen, notes)
     # other copies of tests and given cells are no work of the student's
-    given = {_words(_released(cell.source)) for cell in sheet.cells if cell.locked}
+    given = {_words(released(cell.source)) for cell in sheet.cells if cell.locked}
+    registered = {id(cell) for cell in chosen.values()}
     notebook.cells = [
         cell
         for cell in notebook.cells
-        if id(cell) in names or _words(cell.source) not in given
+        if id(cell) in registered or _words(cell.source) not in given
     ]
+    registered_as = {id(cell): name for name, cell in chosen.items()}
     for cell in notebook.cells:
         cell.metadata = NotebookNode()
-        name = names.get(id(cell))
+        name = registered_as.get(id(cell))
         if name:
             _put_right(cell, sheet[name], notes)
+    _blank(notebook, sheet, chosen, notes)
     _put_back(notebook, sheet, chosen, notes)
+    _see_below(notebook, sheet, notes)
     _unique_ids(notebook)
     return notes
 
@@ -64,11 +77,8 @@ def _assign(
         if step == 1:
             return ids.get(registered.name, [])
         if registered.locked:
-            return [c for c in rest if _same(c.source, _released(registered.source))]
-        made = defined(registered.source)
-        if registered.cell_type != "code" or not made:
-            return []
-        return [c for c in rest if c.cell_type == "code" and made <= defined(c.source)]
+            return [c for c in rest if _same(c.source, released(registered.source))]
+        return []
 
     for step in range(3):
         for registered in sheet.cells:
@@ -89,6 +99,304 @@ def _assign(
                     "counts"
                 )
     return chosen
+
+
+def _assign_rest(
+    cells: list[NotebookNode],
+    sheet: Sheet,
+    chosen: dict[str, NotebookNode],
+    notes: list[str],
+) -> None:
+    """What asks for functions and classes: by what a cell defines, all of it or some."""
+    taken = {id(cell) for cell in chosen.values()}
+    for registered in sheet.cells:
+        if registered.locked:
+            continue
+        found = chosen.get(registered.name)
+        if found is not None and not _same(found.source, registered.source):
+            continue
+        free = [c for c in cells if id(c) not in taken]
+        if registered.cell_type != "code":
+            cell = None if found is not None else _answer(free, registered)
+        else:
+            code = [c for c in free if c.cell_type == "code"]
+            cell = _worked_on(code, registered, blank=found is None)
+        if cell is None:
+            continue
+        if found is not None:
+            taken.discard(id(found))
+            notes.append(f"{registered.name}: the work stands in another cell")
+        else:
+            notes.append(f"{registered.name}: it had lost its metadata")
+        chosen[registered.name] = cell
+        taken.add(id(cell))
+
+
+def _worked_on(
+    cells: list[NotebookNode], registered: SheetCell, blank: bool
+) -> NotebookNode | None:
+    """The cell that defines most of what is asked for; of several, a written one.
+
+    Args:
+        blank: whether one in which nothing has been written will do.
+    """
+    made = defined(registered.source)
+    best: tuple[int, bool] = (0, False)
+    found = None
+    for cell in cells:
+        here = made & _defined(cell.source)
+        if not here:
+            continue
+        written = bool(here & _written(cell.source, registered))
+        if (written or blank) and (len(here), written) > best:
+            best, found = (len(here), written), cell
+    return found
+
+
+def _answer(cells: list[NotebookNode], registered: SheetCell) -> NotebookNode | None:
+    """A text that begins as the one to fill in did."""
+    first = _words(registered.source.strip().partition("\n")[0])
+    for cell in cells if first else ():
+        begins = _words(cell.source.strip().partition("\n")[0])
+        if cell.cell_type != "code" and begins == first:
+            return cell
+    return None
+
+
+def _defined(source: str) -> frozenset[str]:
+    """What a cell defines, also below ``%%time``."""
+    if source.lstrip().startswith(("%%", "#")) and tree(source) is None:
+        return frozenset(re.findall(r"^(?:def|class)\s+(\w+)", source, re.M))
+    return defined(source)
+
+
+def _written(source: str, registered: SheetCell) -> frozenset[str]:
+    """What a cell defines, and not as it was given out."""
+    blanks = _blanks(registered.source)
+    found = _defined(source)
+    if tree(source) is None:
+        return found
+    return found - {
+        name for part in parts(source) if part.keys in blanks for name in part.defines
+    }
+
+
+@lru_cache(1024)
+def _blanks(source: str) -> frozenset[tuple[str, ...]]:
+    """The functions and classes that a cell asks for, as they are given out."""
+    return frozenset(part.keys for part in parts(source) if part.defines)
+
+
+def _join_halves(notebook: NotebookNode, notes: list[str]) -> None:
+    """A function or a class that was split in two is made one again."""
+    cells: list[NotebookNode] = []
+    for cell in notebook.cells:
+        above = cells[-1] if cells else None
+        if above is not None and above.cell_type == cell.cell_type == "code":
+            text = cell.source.strip("\n")
+            indented = text[:1].isspace() and text.strip()
+            if indented or (_is_cut_off(above.source) and text.strip()):
+                whole = above.source.rstrip() + "\n" + text
+                if tree(text) is None and tree(whole) is not None:
+                    if "nbgrader" in cell.metadata and not above.metadata:
+                        above.metadata = cell.metadata
+                    if not above.id or "nbgrader" in above.metadata:
+                        above.id = above.id or cell.id
+                    above.source = whole
+                    notes.append("a cell that was split in two was made one again")
+                    continue
+        cells.append(cell)
+    notebook.cells = cells
+
+
+def _is_cut_off(source: str) -> bool:
+    """Whether a cell ends in the middle of a statement."""
+    last = source.rstrip().rpartition("\n")[2]
+    return last.endswith((":", "(", ",", "[", "{", "\\")) and tree(source) is None
+
+
+@lru_cache(8)
+def _course(sheet: tuple[SheetCell, ...]) -> Course:
+    asked = {
+        made: cell.name
+        for cell in sheet
+        if not cell.locked and cell.cell_type == "code"
+        for made in defined(cell.source)
+    }
+    given = [cell for cell in sheet if cell.locked and cell.cell_type == "code"]
+    return Course(given, asked)
+
+
+def _take_apart(
+    notebook: NotebookNode,
+    sheet: Sheet,
+    chosen: dict[str, NotebookNode],
+    notes: list[str],
+) -> None:
+    """Cut what belongs to several registered cells, or to the student, apart.
+
+    Pieces of given and test cells are dropped, as these are restored; what is the
+    student's stays, in cells of its own.
+    """
+    course = _course(sheet.cells)
+    home_of = {id(cell): name for name, cell in chosen.items()}
+    mixed: list[NotebookNode] = []
+    for cell in notebook.cells:
+        home = home_of.get(id(cell))
+        if cell.cell_type != "code" or not cell.source.strip():
+            continue
+        if home and sheet[home].locked:
+            own = sheet[home].source
+            if cell.source == own or _same(cell.source, released(own)):
+                continue
+        elif not course.may_be_in(cell.source) and not _asks_elsewhere(
+            cell, home, course, chosen
+        ):
+            continue
+        mixed.append(cell)
+    if not mixed:
+        return
+    found = [(cell, part) for cell in mixed for part in parts(cell.source)]
+    homes = [home_of.get(id(cell)) for cell, _ in found]
+    labels = course.labels([part for _, part in found], homes)
+    by_cell: dict[int, list[tuple[Part, str | None]]] = {}
+    for (cell, part), label in zip(found, labels, strict=True):
+        by_cell.setdefault(id(cell), []).append((part, label))
+    cells: list[NotebookNode] = []
+    for cell in notebook.cells:
+        if id(cell) not in by_cell:
+            cells.append(cell)
+            continue
+        pieces = _Pieces(cell, home_of.get(id(cell)), by_cell[id(cell)])
+        cells += pieces.sort(sheet, course, chosen, notes)
+    notebook.cells = cells
+
+
+def _asks_elsewhere(
+    cell: NotebookNode,
+    home: str | None,
+    course: Course,
+    chosen: dict[str, NotebookNode],
+) -> bool:
+    """Whether a cell holds what several cells, or a deleted one, have asked for."""
+    asked = {course.asked[n] for n in _defined(cell.source) if n in course.asked}
+    missing = {name for name in asked if name not in chosen and name != home}
+    return bool(missing) and bool(home or len(asked) > 1)
+
+
+class _Pieces:
+    """A cell in which there is something of the course's, or of several solutions."""
+
+    def __init__(
+        self,
+        cell: NotebookNode,
+        home: str | None,
+        found: list[tuple[Part, str | None]],
+    ):
+        self.cell, self.home, self.found = cell, home, found
+
+    def sort(
+        self,
+        sheet: Sheet,
+        course: Course,
+        chosen: dict[str, NotebookNode],
+        notes: list[str],
+    ) -> list[NotebookNode]:
+        """The cells that take its place; ``chosen`` gets what was found in it."""
+        home = sheet.get(self.home)
+        locked = home is not None and home.locked
+        if not locked and not self._worth_it(sheet, course, chosen):
+            return [self.cell]
+        cells: list[NotebookNode] = []
+        kept: list[tuple[Part, str | None]] = []
+        late: list[tuple[Part, str | None]] = []
+        placed = False
+
+        def flush(some: list[tuple[Part, str | None]]) -> None:
+            nonlocal placed
+            for name, text in _runs(some):
+                own = name == self.home and not placed and not locked
+                placed = placed or own
+                cell = self.cell if own else new_cell(True, "")
+                cell.source = text
+                cells.append(cell)
+            some.clear()
+
+        for part, label in self.found:
+            registered = sheet.get(label)
+            if label is None or registered is None or not registered.locked:
+                if locked and label is None and self._is_the_courses(part, course):
+                    continue
+                later = locked and home is not None and _goes_after(part, label, home)
+                (late if later else kept).append((part, label))
+            elif label != self.home and label not in chosen:
+                flush(kept)
+                cell = new_cell(True, registered.source)
+                chosen[registered.name] = cell
+                notes.append(f"{label}: it was found in another cell")
+                cells.append(cell)
+            elif label != self.home and not locked and chosen[label] in cells:
+                # more of it: it is to stand below all that stands between
+                flush(kept)
+                cells.remove(chosen[label])
+                cells.append(chosen[label])
+        flush(kept)
+        if locked:
+            if cells or late:
+                words = "what else stands in it is kept in a cell of its own"
+                notes.append(f"{self.home}: {words}")
+            cells.append(self.cell)
+            flush(late)
+        elif self.home and not placed:
+            del chosen[self.home]
+        return cells
+
+    def _is_the_courses(self, part: Part, course: Course) -> bool:
+        """Whether a part of a locked cell that nobody knows is the cell's, edited."""
+        if part.idle or self.home is None:
+            return True
+        test = self.home not in course.kept
+        return course.is_edited(part, self.home) or (test and not part.binds)
+
+    def _worth_it(
+        self, sheet: Sheet, course: Course, chosen: dict[str, NotebookNode]
+    ) -> bool:
+        """Whether the cell is to be cut at all: not for a line that is like a test's."""
+        labels = [label for _, label in self.found]
+        locked = {n for n in labels if n and sheet[n].locked}
+        if any(n not in chosen for n in locked):
+            return True
+        asked = {n for n in labels if n and not sheet[n].locked}
+        if len(asked | {self.home} - {None}) > 1 and asked - chosen.keys():
+            return True
+        # a copy of a cell that is there, with little changed
+        return any(
+            labels.count(name) >= HALF * len(course.cells[name])
+            and labels.count(name) == len(labels)
+            for name in locked
+        )
+
+
+def _runs(some: list[tuple[Part, str | None]]) -> list[tuple[str | None, str]]:
+    """Parts that follow one another, together: until another solution begins."""
+    found: list[tuple[str | None, list[str]]] = []
+    for part, label in some:
+        if not found or (label and found[-1][0] and label != found[-1][0]):
+            found.append((label, []))
+        name, texts = found[-1]
+        found[-1] = (name or label, [*texts, part.text])
+    return [
+        (name, "\n".join(texts).strip("\n"))
+        for name, texts in found
+        if "".join(texts).strip()
+    ]
+
+
+def _goes_after(part: Part, label: str | None, home: SheetCell) -> bool:
+    """Whether what was added to a given cell uses what that cell binds."""
+    if label or home.kind == "test":
+        return False
+    return bool(names(part.text)[0] & names(home.source)[1])
 
 
 def _choose(cells: list[NotebookNode], registered: SheetCell) -> NotebookNode:
@@ -116,6 +424,88 @@ def _put_right(cell: NotebookNode, registered: SheetCell, notes: list[str]) -> N
         cell.source = registered.source
 
 
+def _bound(cells: list[NotebookNode]) -> frozenset[str]:
+    """The names that the student's own code binds."""
+    found: set[str] = set()
+    for cell in cells:
+        entry = cell.metadata.get("nbgrader")
+        if cell.cell_type == "code" and not (entry and entry["locked"]):
+            found |= names(cell.source)[1] | _defined(cell.source)
+    return frozenset(found)
+
+
+def _without(source: str, bound: frozenset[str]) -> str:
+    """A blank without the functions and classes that are bound elsewhere."""
+    left = [part.text for part in parts(source) if not part.defines & bound]
+    if len(left) == len(parts(source)):
+        return source
+    return "\n".join(left).strip("\n") or ELSEWHERE
+
+
+def _blank(
+    notebook: NotebookNode,
+    sheet: Sheet,
+    chosen: dict[str, NotebookNode],
+    notes: list[str],
+) -> None:
+    """Take blanks out of the cells where what they ask for is written elsewhere."""
+    unwritten: dict[tuple[str, ...], SheetCell] = {}
+    for registered in sheet.cells:
+        if registered.cell_type == "code" and not registered.locked:
+            unwritten |= {keys: registered for keys in _blanks(registered.source)}
+    asked = {made for cell in set(unwritten.values()) for made in defined(cell.source)}
+    code = []
+    for cell in notebook.cells:
+        entry = cell.metadata.get("nbgrader")
+        made = _defined(cell.source) if cell.cell_type == "code" else frozenset()
+        if made & asked and not (entry and entry["locked"]):
+            code.append((cell, made & asked))
+    twice = {n for _, made in code for n in made if sum(n in m for _, m in code) > 1}
+    if not twice:
+        return
+    written: set[str] = set()
+    blanks: list[tuple[NotebookNode, Part]] = []
+    for cell, made in code:
+        if not made & twice:
+            continue
+        here = set(made)
+        for part in parts(cell.source):
+            if part.defines & twice and part.keys in unwritten:
+                blanks.append((cell, part))
+                here -= part.defines
+        written |= here
+    for cell, part in blanks:
+        if part.defines <= written:
+            left = [p.text for p in parts(cell.source) if p.text != part.text]
+            cell.source = "\n".join(left).strip("\n") or ELSEWHERE
+    kept = {id(cell) for cell in chosen.values()}
+    notebook.cells = [
+        c for c in notebook.cells if id(c) in kept or c.source != ELSEWHERE
+    ]
+
+
+def _see_below(notebook: NotebookNode, sheet: Sheet, notes: list[str]) -> None:
+    """An answer that was written below the cell to fill in waits for a person."""
+    known = {_words(text) for text in sheet.others} | {""}
+    waiting: tuple[NotebookNode, SheetCell] | None = None
+    for cell in notebook.cells:
+        entry = cell.metadata.get("nbgrader")
+        if entry:
+            registered = sheet[entry["grade_id"]]
+            untouched = _same(cell.source, registered.source)
+            by_hand = registered.kind == "manual" and untouched
+            waiting = (cell, registered) if by_hand else None
+        elif waiting and _words(cell.source) not in known:
+            empty, registered = waiting
+            mark = f"# {BELOW}" if registered.cell_type == "code" else f"*{BELOW}*"
+            empty.source += f"\n\n{mark}"
+            notes.append(
+                f"{registered.name}: it was left as it was, but there is text below it; "
+                "the mark waits"
+            )
+            waiting = None
+
+
 def _put_back(
     notebook: NotebookNode,
     sheet: Sheet,
@@ -133,7 +523,10 @@ def _put_back(
         if cell is None:
             notes.append(f"{registered.name}: it was deleted, and is put back")
             code = registered.cell_type == "code"
-            cell = new_cell(code, registered.source)
+            source = registered.source
+            if code and not registered.locked:
+                source = _without(source, _bound(notebook.cells))
+            cell = new_cell(code, source)
             cell.metadata["nbgrader"] = registered.metadata
             moved.append((latest + 0.5, cell))
         elif place[id(cell)] < latest and registered.kind == "test":
@@ -158,12 +551,6 @@ def _unique_ids(notebook: NotebookNode) -> None:
         elif not cell.id or cell.id in seen:
             cell.id = f"cell-{n}" if f"cell-{n}" not in seen else f"other-{n}"
         seen.add(cell.id)
-
-
-@lru_cache(4096)
-def _released(source: str) -> str:
-    """A registered cell as students get it: without hidden tests."""
-    return re.sub(r"(?ms)^[^\n]*### BEGIN HIDDEN.*?### END HIDDEN[^\n]*$", "", source)
 
 
 def _same(one: str, other: str) -> bool:

@@ -47,12 +47,17 @@ class SheetCell:
 
 @dataclass(frozen=True)
 class Sheet:
-    """All that the judge must know about a homework."""
+    """All that the judge must know about a homework.
+
+    Args:
+        others: the texts of the cells that belong to the homework and are not registered.
+    """
 
     homework: str
     cells: tuple[SheetCell, ...]
     banned: tuple[str, ...] = ()
     limits: Limits = field(default_factory=Limits)
+    others: tuple[str, ...] = ()
 
     @cached_property
     def _by_name(self) -> dict[str, SheetCell]:
