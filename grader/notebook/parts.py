@@ -169,9 +169,15 @@ class Course:
     Args:
         given: given and test cells, without hidden tests: their names and sources.
         asked: the names that the homework asks for, with the cell that asks.
+        others: the texts of the homework's other cells, which stay where they are.
     """
 
-    def __init__(self, given: Iterable[SheetCell], asked: dict[str, str]):
+    def __init__(
+        self,
+        given: Iterable[SheetCell],
+        asked: dict[str, str],
+        others: Iterable[str] = (),
+    ):
         self.asked = asked
         given = list(given)
         self.kept = frozenset(cell.name for cell in given if cell.kind == "given")
@@ -181,7 +187,9 @@ class Course:
         self.holders: dict[str, set[str]] = {}  # of a statement
         self.definers: dict[str, list[tuple[str, Part]]] = {}
         self.lines: set[str] = set()
-        self.comments: dict[str, str] = {}
+        self.imports: set[str] = set()
+        self.comments: dict[str, set[str]] = {}
+        self.free = {key for text in others for p in parts(text) for key in p.keys}
         for name, found in self.cells.items():
             for part in found:
                 for key in part.keys:
@@ -190,30 +198,41 @@ class Course:
                     self.definers.setdefault(made, []).append((name, part))
                 for line in map(str.strip, part.text.split("\n")):
                     if line.startswith("#"):
-                        self.comments.setdefault(line.lstrip("# "), name)
-                    elif len(line) > 12 and not re.match(r"(import|from)\b", line):
+                        self.comments.setdefault(line.lstrip("# "), set()).add(name)
+                    elif re.match(r"(import|from)\b", line):
+                        self.imports.add(line)
+                    elif len(line) > 12:
                         self.lines.add(line)
 
     @cached_property
     def _statements(self) -> list[tuple[str, Part]]:
         return [(name, part) for name, found in self.cells.items() for part in found]
 
-    def may_be_in(self, source: str) -> bool:
-        """Whether anything of the course's could be in a cell (quick, and generous)."""
+    def may_be_in(self, source: str, lost: bool) -> bool:
+        """Whether anything of the course's could be in a cell (quick, and generous).
+
+        Args:
+            lost: whether some of its cells are nowhere else.
+        """
         made = re.findall(r"^(?:def|class)\s+(\w+)", source, re.M)
         if not self.definers.keys().isdisjoint(made):
             return True
         return any(
-            line in self.lines or line.lstrip("# ") in self.comments
+            line in self.lines
+            or line.lstrip("# ") in self.comments
+            or (lost and line in self.imports)
             for line in map(str.strip, source.split("\n"))
         )
 
     def candidates(self, part: Part) -> set[str]:
         """The cells of the course of which a part may be."""
-        if not part.words:
-            lines = [line.strip().lstrip("# ") for line in part.text.split("\n")]
-            return {self.comments[line] for line in lines if line in self.comments}
-        if not part.keys:
+        if header := self._header(part):
+            return {header}
+        if not part.keys or not part.words:
+            return set()
+        if self.free.issuperset(part.keys) and self.holders.keys().isdisjoint(
+            part.keys
+        ):
             return set()
         found = [self.holders.get(key, set()) for key in part.keys]
         if all(found):
@@ -230,6 +249,15 @@ class Course:
             default=(0.0, ""),
         )
         return {best[1]} if best[0] >= ALIKE else set()
+
+    def _header(self, part: Part) -> str:
+        """The cell of the course's whose own comment stands above a part, or ""."""
+        for line in reversed([line.strip() for line in part.text.split("\n")]):
+            said = line.lstrip("# ") if line.startswith("#") else ""
+            holders = self.comments.get(said, set())
+            if len(holders) == 1 and (said.count(" ") > 2 or not part.words):
+                return next(iter(holders))
+        return ""
 
     def is_edited(self, part: Part, home: str) -> bool:
         """Whether a part that stands in a cell of the course's is the course's, edited."""
@@ -256,8 +284,8 @@ class Course:
         labels = [next(iter(o)) if len(o) == 1 else None for o in options]
         for n, part in enumerate(found):
             # an import, or something as common, is of the cell that it stands with
-            if len(options[n]) == 1 and part.kind.startswith("Import"):
-                labels[n] = None
+            common = part.kind.startswith("Import") and not self._header(part)
+            labels[n] = None if common else labels[n]
         for n, some in enumerate(options):
             if labels[n] is None and some and homes[n] in some:
                 labels[n] = homes[n]

@@ -19,6 +19,8 @@ from grader.notebook.sheet import Sheet, SheetCell
 BELOW = "From the grader: there is text of the student's in the cells below."
 ELSEWHERE = "# From the grader: what this cell asks for stands in another cell."
 HALF = 0.5  # so much of a test stands in a cell that is a copy of it
+# the parts of a cell, and of which registered cell each is
+Labelled = list[tuple[Part, str | None]]
 
 
 def repair(notebook: NotebookNode, sheet: Sheet) -> list[str]:
@@ -49,6 +51,7 @@ def repair(notebook: NotebookNode, sheet: Sheet) -> list[str]:
         if name:
             _put_right(cell, sheet[name], notes)
     _blank(notebook, sheet, chosen, notes)
+    _say_if_empty(notebook, sheet, notes)
     _put_back(notebook, sheet, chosen, notes)
     _see_below(notebook, sheet, notes)
     _unique_ids(notebook)
@@ -216,7 +219,7 @@ def _is_cut_off(source: str) -> bool:
 
 
 @lru_cache(8)
-def _course(sheet: tuple[SheetCell, ...]) -> Course:
+def _course(sheet: tuple[SheetCell, ...], others: tuple[str, ...]) -> Course:
     asked = {
         made: cell.name
         for cell in sheet
@@ -224,7 +227,7 @@ def _course(sheet: tuple[SheetCell, ...]) -> Course:
         for made in defined(cell.source)
     }
     given = [cell for cell in sheet if cell.locked and cell.cell_type == "code"]
-    return Course(given, asked)
+    return Course(given, asked, others)
 
 
 def _take_apart(
@@ -238,8 +241,9 @@ def _take_apart(
     Pieces of given and test cells are dropped, as these are restored; what is the
     student's stays, in cells of its own.
     """
-    course = _course(sheet.cells)
+    course = _course(sheet.cells, sheet.others)
     home_of = {id(cell): name for name, cell in chosen.items()}
+    lost = any(cell.locked and cell.name not in chosen for cell in sheet.cells)
     mixed: list[NotebookNode] = []
     for cell in notebook.cells:
         home = home_of.get(id(cell))
@@ -249,7 +253,7 @@ def _take_apart(
             own = sheet[home].source
             if cell.source == own or _same(cell.source, released(own)):
                 continue
-        elif not course.may_be_in(cell.source) and not _asks_elsewhere(
+        elif not course.may_be_in(cell.source, lost) and not _asks_elsewhere(
             cell, home, course, chosen
         ):
             continue
@@ -259,17 +263,16 @@ def _take_apart(
     found = [(cell, part) for cell in mixed for part in parts(cell.source)]
     homes = [home_of.get(id(cell)) for cell, _ in found]
     labels = course.labels([part for _, part in found], homes)
-    by_cell: dict[int, list[tuple[Part, str | None]]] = {}
+    by_cell: dict[int, Labelled] = {}
     for (cell, part), label in zip(found, labels, strict=True):
         by_cell.setdefault(id(cell), []).append((part, label))
-    cells: list[NotebookNode] = []
+    cut = _Cut(sheet, course, chosen, notes)
     for cell in notebook.cells:
-        if id(cell) not in by_cell:
-            cells.append(cell)
-            continue
-        pieces = _Pieces(cell, home_of.get(id(cell)), by_cell[id(cell)])
-        cells += pieces.sort(sheet, course, chosen, notes)
-    notebook.cells = cells
+        if id(cell) in by_cell:
+            cut.apart(cell, home_of.get(id(cell)), by_cell[id(cell)])
+        else:
+            cut.cells.append(cell)
+    notebook.cells = cut.cells
 
 
 def _asks_elsewhere(
@@ -284,107 +287,127 @@ def _asks_elsewhere(
     return bool(missing) and bool(home or len(asked) > 1)
 
 
-class _Pieces:
-    """A cell in which there is something of the course's, or of several solutions."""
+class _Cut:
+    """Cells of which parts are the course's, or of several solutions, taken apart.
+
+    Args:
+        chosen: which cell is which registered one; gets those that are found in others.
+        notes: what was done, in words.
+    """
 
     def __init__(
-        self,
-        cell: NotebookNode,
-        home: str | None,
-        found: list[tuple[Part, str | None]],
-    ):
-        self.cell, self.home, self.found = cell, home, found
-
-    def sort(
         self,
         sheet: Sheet,
         course: Course,
         chosen: dict[str, NotebookNode],
         notes: list[str],
-    ) -> list[NotebookNode]:
-        """The cells that take its place; ``chosen`` gets what was found in it."""
-        home = sheet.get(self.home)
-        locked = home is not None and home.locked
-        if not locked and not self._worth_it(sheet, course, chosen):
-            return [self.cell]
-        cells: list[NotebookNode] = []
-        kept: list[tuple[Part, str | None]] = []
-        late: list[tuple[Part, str | None]] = []
-        placed = False
+    ):
+        self.sheet, self.course = sheet, course
+        self.chosen, self.notes = chosen, notes
+        self.lost = {cell.name for cell in sheet.cells if cell.name not in chosen}
+        self.cells: list[NotebookNode] = []
 
-        def flush(some: list[tuple[Part, str | None]]) -> None:
-            nonlocal placed
-            for name, text in _runs(some):
-                own = name == self.home and not placed and not locked
-                placed = placed or own
-                cell = self.cell if own else new_cell(True, "")
-                cell.source = text
-                cells.append(cell)
-            some.clear()
+    def apart(self, cell: NotebookNode, name: str | None, found: Labelled) -> None:
+        """Add what takes the place of a cell, of which these are the parts."""
+        home = self.sheet.get(name)
+        if home is not None and home.locked:
+            self._locked(cell, home, found)
+        elif self._worth_it(name, found):
+            self._open(cell, name, found)
+        else:
+            self.cells.append(cell)
 
-        for part, label in self.found:
-            registered = sheet.get(label)
+    def _locked(self, cell: NotebookNode, home: SheetCell, found: Labelled) -> None:
+        """A given or test cell: what is the student's is kept around it."""
+        before: Labelled = []
+        after: Labelled = []
+        for part, label in found:
+            registered = self.sheet.get(label)
             if label is None or registered is None or not registered.locked:
-                if locked and label is None and self._is_the_courses(part, course):
+                if label is None and self._is_the_courses(part, home):
                     continue
-                later = locked and home is not None and _goes_after(part, label, home)
-                (late if later else kept).append((part, label))
-            elif label != self.home and label not in chosen:
-                flush(kept)
-                cell = new_cell(True, registered.source)
-                chosen[registered.name] = cell
-                notes.append(f"{label}: it was found in another cell")
-                cells.append(cell)
-            elif label != self.home and not locked and chosen[label] in cells:
-                # more of it: it is to stand below all that stands between
-                flush(kept)
-                cells.remove(chosen[label])
-                cells.append(chosen[label])
-        flush(kept)
-        if locked:
-            if cells or late:
-                words = "what else stands in it is kept in a cell of its own"
-                notes.append(f"{self.home}: {words}")
-            cells.append(self.cell)
-            flush(late)
-        elif self.home and not placed:
-            del chosen[self.home]
-        return cells
+                later = label is None and _goes_after(part, home)
+                (after if later else before).append((part, label))
+            elif label in self.lost:
+                self._flush(before)
+                self._found(registered)
+        if before or after:
+            words = "what else stands in it is kept in a cell of its own"
+            self.notes.append(f"{home.name}: {words}")
+        self._flush(before)
+        self.cells.append(cell)
+        self._flush(after)
 
-    def _is_the_courses(self, part: Part, course: Course) -> bool:
+    def _open(self, cell: NotebookNode, name: str | None, found: Labelled) -> None:
+        """Any other cell: what is the course's is taken out of it."""
+        own: Labelled = []
+        left: list[NotebookNode] = [cell]
+        for part, label in found:
+            registered = self.sheet.get(label)
+            if label is None or registered is None or not registered.locked:
+                own.append((part, label or name))
+            elif label in self.lost:
+                self._flush(own, name, left)
+                self._found(registered)
+        self._flush(own, name, left)
+        if name and left:
+            del self.chosen[name]  # nothing of it was in there
+
+    def _found(self, registered: SheetCell) -> None:
+        """A part of a given cell or a test that was lost; where its last one stands."""
+        cell = self.chosen.get(registered.name)
+        if cell is None:
+            cell = self.chosen[registered.name] = new_cell(True, registered.source)
+            self.notes.append(f"{registered.name}: it was found in other cells")
+        elif registered.kind == "given":
+            return
+        else:
+            self.cells = [other for other in self.cells if other is not cell]
+        self.cells.append(cell)
+
+    def _flush(
+        self,
+        some: Labelled,
+        name: str | None = None,
+        left: list[NotebookNode] | None = None,
+    ) -> None:
+        """Cells for these parts; the one that is ``name``'s stays the one it was."""
+        for label, text in _runs(some):
+            cell = left.pop() if left and name in (None, label) else new_cell(True, "")
+            cell.source = text
+            self.cells.append(cell)
+        some.clear()
+
+    def _is_the_courses(self, part: Part, home: SheetCell) -> bool:
         """Whether a part of a locked cell that nobody knows is the cell's, edited."""
-        if part.idle or self.home is None:
+        if part.idle or self.course.is_edited(part, home.name):
             return True
-        test = self.home not in course.kept
-        return course.is_edited(part, self.home) or (test and not part.binds)
+        return home.kind == "test" and not part.binds
 
-    def _worth_it(
-        self, sheet: Sheet, course: Course, chosen: dict[str, NotebookNode]
-    ) -> bool:
-        """Whether the cell is to be cut at all: not for a line that is like a test's."""
-        labels = [label for _, label in self.found]
-        locked = {n for n in labels if n and sheet[n].locked}
-        if any(n not in chosen for n in locked):
-            return True
-        asked = {n for n in labels if n and not sheet[n].locked}
-        if len(asked | {self.home} - {None}) > 1 and asked - chosen.keys():
+    def _worth_it(self, name: str | None, found: Labelled) -> bool:
+        """Whether a cell is to be cut at all: not for a line that is like a test's."""
+        labels = [label for _, label in found]
+        locked = {n for n in labels if n and self.sheet[n].locked}
+        asked = {n for n in labels if n} - locked
+        if locked & self.lost or (
+            len(asked | {name} - {None}) > 1 and asked & self.lost
+        ):
             return True
         # a copy of a cell that is there, with little changed
         return any(
-            labels.count(name) >= HALF * len(course.cells[name])
-            and labels.count(name) == len(labels)
-            for name in locked
+            labels.count(n) >= HALF * len(self.course.cells[n])
+            and labels.count(n) == len(labels)
+            for n in locked
         )
 
 
-def _runs(some: list[tuple[Part, str | None]]) -> list[tuple[str | None, str]]:
-    """Parts that follow one another, together: until another solution begins."""
+def _runs(some: Labelled) -> list[tuple[str | None, str]]:
+    """Parts that follow one another and are of the same solution, or of none."""
     found: list[tuple[str | None, list[str]]] = []
     for part, label in some:
-        if not found or (label and found[-1][0] and label != found[-1][0]):
+        if not found or label != found[-1][0]:
             found.append((label, []))
-        name, texts = found[-1]
-        found[-1] = (name or label, [*texts, part.text])
+        found[-1][1].append(part.text)
     return [
         (name, "\n".join(texts).strip("\n"))
         for name, texts in found
@@ -392,11 +415,9 @@ def _runs(some: list[tuple[Part, str | None]]) -> list[tuple[str | None, str]]:
     ]
 
 
-def _goes_after(part: Part, label: str | None, home: SheetCell) -> bool:
+def _goes_after(part: Part, home: SheetCell) -> bool:
     """Whether what was added to a given cell uses what that cell binds."""
-    if label or home.kind == "test":
-        return False
-    return bool(names(part.text)[0] & names(home.source)[1])
+    return home.kind == "given" and bool(names(part.text)[0] & names(home.source)[1])
 
 
 def _choose(cells: list[NotebookNode], registered: SheetCell) -> NotebookNode:
@@ -474,14 +495,28 @@ def _blank(
                 blanks.append((cell, part))
                 here -= part.defines
         written |= here
-    for cell, part in blanks:
-        if part.defines <= written:
-            left = [p.text for p in parts(cell.source) if p.text != part.text]
-            cell.source = "\n".join(left).strip("\n") or ELSEWHERE
+    for cell in {id(cell): cell for cell, _ in blanks}.values():
+        gone = [p.text for c, p in blanks if c is cell and p.defines <= written]
+        left = [part.text for part in parts(cell.source) if part.text not in gone]
+        cell.source = "\n".join(left).strip("\n") or ELSEWHERE
     kept = {id(cell) for cell in chosen.values()}
     notebook.cells = [
         c for c in notebook.cells if id(c) in kept or c.source != ELSEWHERE
     ]
+
+
+def _say_if_empty(notebook: NotebookNode, sheet: Sheet, notes: list[str]) -> None:
+    """Say so if a converter has made text of the code, or emptied its cells."""
+    asks = any(c.kind == "solution" and c.cell_type == "code" for c in sheet.cells)
+    code = [c for c in notebook.cells if c.cell_type == "code" and c.source.strip()]
+    own = [c for c in code if not c.metadata or not c.metadata["nbgrader"]["locked"]]
+    if asks and not own:
+        notes.insert(
+            0,
+            "there is no code of yours in the file: a converter has made text of it or "
+            "emptied its cells. Open your notebook in Jupyter or Colab, save it as "
+            ".ipynb, and hand in that file",
+        )
 
 
 def _see_below(notebook: NotebookNode, sheet: Sheet, notes: list[str]) -> None:
