@@ -530,7 +530,9 @@ class Pages:
             _ = self.exporter.template
             for cell in notebook.cells:
                 if cell.cell_type in show:
-                    filters[show[cell.cell_type]](cell.source)
+                    source = cell.source
+                    source = shortened(source) if cell.cell_type == "code" else source
+                    filters[show[cell.cell_type]](source)
 
     def write(self, student: str, graded: NotebookNode, recorded: Recorded) -> None:
         """Write a student's page; an earlier one stays until then.
