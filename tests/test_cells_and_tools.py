@@ -462,8 +462,10 @@ def marimo(notebook):
             continue
         lines = [t for t in cell.source.split("\n") if t not in seen]
         seen |= {t for t in lines if re.match(r"import|from", t)}
-        cell.source = re.sub(r"(?m)^g = ", f"g_{number} = ", "\n".join(lines))
-        cell.source = re.sub(r"generator=g\b", f"generator=g_{number}", cell.source)
+        cell.source = "\n".join(lines)
+        if "check.generator" in cell.source:
+            cell.source = re.sub(r"(?m)^g = ", f"g_{number} = ", cell.source)
+            cell.source = re.sub(r"generator=g\b", f"generator=g_{number}", cell.source)
     notebook.cells.insert(0, new_code_cell("import marimo as mo"))
     return stripped(notebook)
 
