@@ -106,7 +106,7 @@ def test_it_reads_what_is_odd(tmp_path, name):
 def test_what_is_no_notebook_is_said(tmp_path, text):
     path = tmp_path / "hw9_try.ipynb"
     path.write_text(text, "utf8")
-    with pytest.raises(NotANotebook, match="not a (notebook|homework)"):
+    with pytest.raises(NotANotebook, match=r"not a (notebook|homework)"):
         _read(path)
 
 
