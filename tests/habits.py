@@ -360,4 +360,4 @@ HABITS: dict[str, Change] = {
     **CHANGES,
 }
 # those of which the other homeworks get a share, as training takes time
-FEW = [*list(HABITS)[::12], *list(CHANGES)[::4]]
+FEW = list(dict.fromkeys([*list(HABITS)[::12], *list(CHANGES)[::4]]))
