@@ -15,7 +15,7 @@ import matplotlib
 import nbformat
 import torch
 
-from grader.cells import names, plain_python
+from grader.cells import names, only_defines, plain_python
 from tests.support.door import Door
 
 ROOT = Path(__file__).parents[2]
@@ -96,6 +96,11 @@ class Homework:
             source = source.replace(old, new)
         return source
 
+    def before(self, cell: str) -> set[str]:
+        """The tests that come before a cell."""
+        place = [c.name for c in self.cells].index(cell)
+        return {c.name for c in self.cells[:place] if c.kind == "test"}
+
     def dependents(self, cell: str) -> set[str]:
         """The tests that use what a solution cell defines, directly or not."""
         bound, tests = set(), set()
@@ -107,11 +112,27 @@ class Homework:
                 tests.add(other.name)
         return tests
 
+    def untouched(self, cell: str, source: str) -> set[str]:
+        """The tests whose outcome is known where a cell has this source: they pass.
+
+        They pass without the cell, as ``tests/test_homeworks.py`` makes sure, so they
+        use nothing that it binds. And all that this source does is to bind the same
+        names to other functions and classes; one that does more leaves no test
+        untouched. When tests call these functions, the others could notice only by
+        what all share: random numbers, which :meth:`grade` sets before each test, and
+        PyTorch's settings, which it finds unchanged after each.
+        """
+        own = names(self.source(cell))[1]
+        if not only_defines(source) or not names(source)[1] <= own:
+            return set()
+        return set(self.tests) - self.dependents(cell)
+
     def grade(
         self,
         solutions: dict[str, str] | None = None,
         skip: set[str] = frozenset(),
         door: bool = False,
+        seed: int = 0,
     ) -> dict[str, Exception | None]:
         """What each test raised, None for nothing.
 
@@ -119,19 +140,30 @@ class Homework:
             solutions: sources by cell, in place of the reference solutions.
             skip: tests to leave out.
             door: have the solutions and the tests in two rooms, as the grader has.
+            seed: of PyTorch's random numbers, before each cell.
+
+        Raises:
+            AssertionError: a test, or a solution that it called, has left a setting
+                of PyTorch changed.
         """
         room, results = {}, {}
         matplotlib.use("Agg")
-        before = torch.is_grad_enabled()
+        autograd, dtype, *_ = _settings()
         try:
             for cell in self.cells:
+                torch.default_generator.manual_seed(seed)
                 if cell.kind != "test":
                     source = (solutions or {}).get(cell.name, cell.source)
                     exec(compiled(source, cell.name), room)
                 elif cell.name not in skip:
+                    settings = _settings()
                     results[cell.name] = (_beyond if door else _within)(room, cell)
+                    assert _settings() == settings, (
+                        f"{cell.name} leaves PyTorch with other settings."
+                    )
         finally:
-            torch.set_grad_enabled(before)
+            torch.set_grad_enabled(autograd)
+            torch.set_default_dtype(dtype)
         return results
 
 
@@ -177,3 +209,13 @@ def _raised(test: SourceCell, scope: dict) -> Exception | None:
     except Exception as error:
         return error
     return None
+
+
+def _settings() -> tuple:
+    """What code could leave changed in PyTorch for all that comes later."""
+    return (
+        torch.is_grad_enabled(),
+        torch.get_default_dtype(),
+        torch.get_default_device(),
+        torch.are_deterministic_algorithms_enabled(),
+    )
