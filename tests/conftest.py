@@ -1,7 +1,9 @@
-"""How the tests are shared out where several run at a time (`pytest -n 2`)."""
+"""What holds for all tests: how two processes share them out (`pytest -n 2`)."""
 
 import pytest
 from xdist.scheduler import LoadScopeScheduling
+
+import grader  # noqa: F401  it leaves out a grammar that takes nbformat 2 s to load
 
 
 class ByPage(LoadScopeScheduling):
