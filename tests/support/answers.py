@@ -25,6 +25,7 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import nbformat
@@ -34,7 +35,8 @@ import torch
 from byhand.refuse import NotAllowed, Refusal
 from tests.support.solutions import ROOT, Homework, _compile
 
-SECONDS = 1.0  # for all calls of one function
+SECONDS = 0.5  # of a processor, for all calls of one function
+PATIENCE = 10.0  # on the clock, before a child is given up
 CALLS = 150  # of one function at most
 MEMORY = 8 << 30
 MODULES = (
@@ -314,7 +316,12 @@ class Function:
     arrays: bool = False
 
 
-def functions() -> Iterator[Function]:
+@cache
+def functions() -> tuple[Function, ...]:
+    return tuple(_functions())
+
+
+def _functions() -> Iterator[Function]:
     """Every public function there is, operators with their schemas."""
     seen = set()
     warnings.simplefilter("ignore")  # old names say that they are old
@@ -437,17 +444,20 @@ def _values(argument, tensors, settings) -> list:
     return default or [None]
 
 
-def search(exercise: Exercise, rules: Refusal | None = None,
-           only: Sequence[tuple[Function, int]] = ()) -> dict[str, tuple[int, str]]:  # fmt: skip
+def search(
+    exercise: Exercise,
+    only: Sequence[tuple[Function, int]],
+    rules: Refusal | None = None,
+) -> dict[str, tuple[int, str]]:
     """The functions that give the answer: which call it was, and what became of it.
 
     Args:
         exercise: what is looked for.
-        rules: what refuses, put in force before the calls (only for `only`).
-        only: functions, each with the number of the call to make.
+        only: functions, each with the number of the call to make; -1: all calls.
+        rules: what refuses, put in force before the calls.
     """
     found: dict[str, tuple[int, str]] = {}
-    todo = list(only) or [(f, -1) for f in functions()]
+    todo = list(only)
     start = 0
     while start < len(todo):
         reading, writing = os.pipe()
@@ -465,9 +475,7 @@ def _listen(reading: int, todo: list, start: int, found: dict, child: int) -> in
     at = start
     with os.fdopen(reading, "rb") as file:
         while True:
-            slow = not select.select(
-                [file], [], [], 30 if at == start else SECONDS + 2
-            )[0]
+            slow = not select.select([file], [], [], 30 if at == start else PATIENCE)[0]
             try:
                 line = None if slow else pickle.load(file)
             except EOFError:
@@ -504,13 +512,13 @@ def _work(exercise: Exercise, todo: list, start: int, writing: int, rules) -> No
         for at in range(start, len(todo)):
             function, number = todo[at]
             file.write(pickle.dumps((at, None)))
-            signal.signal(signal.SIGALRM, _late)
-            signal.setitimer(signal.ITIMER_REAL, SECONDS)
+            signal.signal(signal.SIGPROF, _late)
+            signal.setitimer(signal.ITIMER_PROF, SECONDS)
             try:
                 hit = _hit(function, draws, exercise.settings, number)
             except _Late:
                 hit = None
-            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.setitimer(signal.ITIMER_PROF, 0)
             if hit:
                 file.write(pickle.dumps((at, hit)))
         file.write(pickle.dumps("end"))
@@ -615,6 +623,7 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("homework", choices=EXERCISES)
     parser.add_argument("--exercise", action="append", help="only this one")
+    parser.add_argument("--only", default="", help="names that begin so: torch.ops")
     options = parser.parse_args(argv)
     (path,) = ROOT.glob(f"solutions/{options.homework}_*")
     room: dict[str, Any] = {}
@@ -623,12 +632,12 @@ def main(argv: list[str] | None = None) -> int:
         if cell.kind != "test":
             exec(_compile(cell.source, cell.name), room)
     rules = rules_of(path.name)
-    known = {f.name: f for f in functions()}
+    known = {f.name: f for f in functions() if f.name.startswith(options.only)}
     for exercise in EXERCISES[options.homework](room):
         if options.exercise and exercise.name not in options.exercise:
             continue
-        hits = search(exercise)
-        again = search(exercise, rules, [(known[n], k) for n, (k, _) in hits.items()])
+        hits = search(exercise, [(f, -1) for f in known.values()])
+        again = search(exercise, [(known[n], k) for n, (k, _) in hits.items()], rules)
         print(f"\n{exercise.name}: {len(hits)} names")
         for verdict in ("slips through", "refused"):
             names = {
