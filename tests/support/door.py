@@ -9,9 +9,9 @@ import io
 from types import SimpleNamespace
 
 import torch
+from grader.room import _Snapshot, describe
 
 from grader import proxy, wire
-from grader.room import _Snapshot, describe
 
 
 class Door(proxy.Line):
