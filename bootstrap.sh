@@ -62,7 +62,7 @@ if [ "$purpose" = test ] && [ "$(uname)" = Linux ] \
   try postgresql "https://www.postgresql.org (one test keeps the gradebook in it)"
 fi
 
-if [ "$purpose" = test ] && ! "$venv/bin/python" -m tests.browser 2>/dev/null; then
+if [ "$purpose" = test ] && ! "$venv/bin/python" -m tests.support.browser 2>/dev/null; then
   if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
     try chromium "https://www.chromium.org (the tests of the published pages need a browser)"
   else

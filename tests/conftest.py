@@ -17,6 +17,7 @@ SLOW = {
     "test_build.py": "books are built",
     "test_chapters.py": "all chapters run",
     "test_collect.py": "the grader and nbgrader's exchange",
+    "test_engines.py": "the grader, on each engine",
     "test_course_loop.py": "the grader, on a class of ten",
     "test_entries.py": "the grader, on entries of all kinds",
     "test_faults.py": "the grader, again and again, while something breaks",
@@ -79,12 +80,13 @@ def copied_grader(project_copy):
 @pytest.fixture(scope="session")
 def undisturbed(copied_grader, tmp_path_factory):
     """The course folder after a class of four has been graded there."""
-    from tests.support import copy_of_the_project as project
+    from tests.support.class_of_four import EXPECTED, enrol
+    from tests.support.copy_of_the_project import TINY
     from tests.support.course_folder import marks
 
-    course = project.enrol(tmp_path_factory.mktemp("undisturbed") / "course")
-    result = copied_grader(course, "grade", project.TINY)
-    assert marks(course, project.TINY) == project.EXPECTED, result.said
+    course = enrol(tmp_path_factory.mktemp("undisturbed") / "course")
+    result = copied_grader(course, "grade", TINY)
+    assert marks(course, TINY) == EXPECTED, result.said
     return course
 
 

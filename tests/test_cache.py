@@ -18,11 +18,12 @@ from tests.support.copy_of_the_project import tiny
 from tests.support.solutions import ROOT
 
 TEST = SheetCell("f_test", "test", "code", "assert f(1)", "", True, 2.0)
-SHEET = Sheet("tiny", (TEST,), ("torch.nn",), Limits(cell=5))
+SHEET = Sheet("tiny", (TEST,), ("torch.nn",), ("relu",), Limits(cell=5), "salt")
 VERDICT = Verdict(
     [[], [{"output_type": "stream", "name": "stdout", "text": "é"}]],
     ["cell 2: it ended"],
     {"room": 0.5, "judge": 0.1},
+    timed_out=True,
 )
 
 
@@ -84,6 +85,8 @@ def test_a_folder_in_its_place_is_no_verdict(tmp_path):
         {"walls": False},
         {"double": "def double(x):\n    return x + x"},
         {"sheet": replace(SHEET, banned=())},
+        {"sheet": replace(SHEET, operators=())},
+        {"sheet": replace(SHEET, salt="pepper")},
         {"sheet": replace(SHEET, limits=Limits(cell=6))},
         {"sheet": replace(SHEET, homework="tiny2")},
         {"sheet": replace(SHEET, cells=())},

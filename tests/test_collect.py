@@ -1,5 +1,6 @@
 """Submissions are taken in as they are; what cannot be is reported, one by one."""
 
+import contextlib
 import os
 import pwd
 import re
@@ -8,13 +9,16 @@ import shutil
 import subprocess
 import zipfile
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from grader.commands import sentence
 from grader.course.course import Course
 from grader.course.exchange import collect_exchange
-from grader.course.folder import collect
+from grader.course.folder import NAMES, READERS, collect, student_of
 from grader.errors import CourseError
 from tests.support import copy_of_the_project as project
 from tests.support.copy_of_the_project import TINY
@@ -59,6 +63,79 @@ def test_forms_that_are_taken(course, folder):
         assert path.read_text() == text
         assert (path.parent / "timestamp.txt").read_text().endswith("UTC\n")
     assert course.students(HW) == sorted(expected)
+
+
+@pytest.mark.parametrize("naming", NAMES, ids=lambda naming: naming.whose)
+def test_every_way_to_name_a_submission(naming, course, folder):
+    """Each entry's example is the student ada's, as a folder, a notebook, an archive."""
+    example = naming.example
+    assert student_of(folder / f"{example}.ipynb", HW) == (
+        "ada" if naming.files else example
+    )
+    if naming.files:
+        (folder / f"{example}.ipynb").write_text("{}")
+    if naming.folders:
+        (folder / example).mkdir()
+        (folder / example / NAME).write_text("{}")
+        assert student_of(folder / example, HW) == "ada"
+    if naming.files and naming.folders:  # one student's, and one of them is enough
+        (folder / f"{example}.ipynb").unlink()
+    assert {o.student: o.ok for o in collect(course, HW, folder)} == {"ada": True}
+
+
+def as_notebook(path):
+    path.write_text("{}")
+
+
+def as_folder(path):
+    path.mkdir()
+    (path / NAME).write_text("{}")
+
+
+def as_archive(path):
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(NAME, "{}")
+
+
+MADE = {  # by what a reader says that it takes: the ending, and how to make one
+    "a folder": ("", as_folder),
+    "a notebook (.ipynb)": (".ipynb", as_notebook),
+    "an archive (.zip)": (".zip", as_archive),
+}
+
+
+@pytest.mark.parametrize("reader", READERS, ids=lambda reader: reader.what)
+def test_every_kind_of_submission(reader, course, folder):
+    ending, make = MADE[reader.what]
+    path = folder / f"ada{ending}"
+    make(path)
+    assert [r.what for r in READERS if r.takes(path)] == [reader.what]
+    found = reader.read(path, HW)
+    assert found.content == b"{}"
+    assert abs(found.time - datetime.now(UTC)) < timedelta(days=1, hours=1)
+    assert [(o.student, o.ok) for o in collect(course, HW, folder)] == [("ada", True)]
+
+
+def test_what_no_reader_takes_is_said_with_what_they_take(course, folder):
+    (folder / "ada.pdf").write_text("%PDF")
+    (outcome,) = collect(course, HW, folder)
+    kinds = [reader.what for reader in READERS]
+    assert outcome.reason == f"expected {', '.join(kinds[:-1])} or {kinds[-1]}"
+
+
+@given(st.text(min_size=1), st.text(), st.booleans())
+def test_every_name_is_somebodys(name, homework, folder):
+    """Whatever a file is called, and whatever the homework."""
+    path = Path(f"/nowhere/{name}")
+    with contextlib.nullcontext() if not folder else patched(Path, "is_dir"):
+        assert isinstance(student_of(path, homework), str)
+
+
+@contextlib.contextmanager
+def patched(owner, name):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(owner, name, lambda *_: True)
+        yield
 
 
 def test_one_bad_submission_does_not_stop_the_rest(course, folder, tmp_path):

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 import torch
-from grader.proxy import Proxy
 
+from grader.judge.proxy import Proxy
 from tests.support.door import Door
 
 ROOM = """

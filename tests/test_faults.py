@@ -19,7 +19,8 @@ from nbformat.v4 import new_code_cell
 from nbgrader.api import Gradebook
 
 from tests.support import copy_of_the_project as project
-from tests.support.copy_of_the_project import EXPECTED, TINY
+from tests.support.class_of_four import EXPECTED, as_before, copied, enrol
+from tests.support.copy_of_the_project import TINY
 from tests.support.course_folder import hand_in, hashes, marks
 from tests.support.damage import MENDED
 from tests.support.runs import GRADER, Grader, Ran, grader, python
@@ -322,37 +323,6 @@ def test_zeros_are_to_be_seen(graded):
 # What breaks while a run is on its way, with a homework that is quickly done.
 
 
-def state(course: Path, url: str | None = None) -> dict:
-    """All that a run leaves: every mark, the graded notebooks, the feedback."""
-    found = {}
-    url = url or f"sqlite:///{course / 'gradebook.db'}"
-    with Gradebook(url, "deep-learning-by-hand") as gradebook:
-        for submission in gradebook.find_assignment(TINY).submissions:
-            for grade in submission.notebooks[0].grades:
-                found[submission.student.id, grade.name] = (
-                    *(grade.auto_score, grade.manual_score, grade.needs_manual_grade),
-                )
-    for path in course.glob(f"autograded/*/{TINY}/*"):
-        text = path.read_text()
-        if path.suffix == ".ipynb":  # how long it took is another time each time
-            content = json.loads(text)
-            content["metadata"]["byhand"].pop("seconds")
-            text = json.dumps(content)
-        found[str(path.relative_to(course))] = text
-    for path in course.glob(f"feedback/*/{TINY}/*"):
-        found[str(path.relative_to(course))] = path.read_text()
-    return found
-
-
-def as_before(course: Path, undisturbed: Path, url: str | None = None) -> None:
-    found, expected = state(course, url), state(undisturbed)
-    assert found.keys() == expected.keys()
-    different = [name for name in expected if found[name] != expected[name]]
-    assert not different
-    rest = [p for p in course.rglob(".*") if p.name != ".lock"]
-    assert not rest, "unfinished work was left"
-
-
 # what the second kind of runs leaves out: an engine that is started to no purpose
 RECORDING = f"from grader import __main__ as main\nmain._early_engine = print\n{GRADER}"
 
@@ -391,17 +361,6 @@ def test_killed_at_any_moment(project_copy, undisturbed, tmp_path, moments, cach
                 course = shutil.copytree(template, tmp_path / f"course-{1 + finished}")
         assert run(course).returncode == 1
         as_before(course, undisturbed)
-
-
-def copied(undisturbed: Path, course: Path, verdicts: bool = True) -> Path:
-    """The class, with what was judged before, but nothing of it recorded."""
-    shutil.copytree(undisturbed / "submitted", course / "submitted")
-    if verdicts:
-        place = course / "verdicts" / TINY
-        place.mkdir(parents=True)
-        for path in (undisturbed / "verdicts" / TINY).glob("*.json"):
-            shutil.copy(path, place)
-    return course
 
 
 def _mounted(folder: Path, size: int) -> bool:
@@ -560,7 +519,7 @@ def test_postgresql(copied_grader, undisturbed, postgres, tmp_path):
 
 
 def test_no_such_database(copied_grader, tmp_path):
-    course = project.enrol(tmp_path / "course")
+    course = enrol(tmp_path / "course")
     for url in ("postgres://host/db", "nonsense", "postgresql+psycopg://127.0.0.1:1/x"):
         env = {"BYHAND_GRADEBOOK": url}
         result = copied_grader(course, "grade", TINY, env=env)

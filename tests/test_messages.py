@@ -65,7 +65,7 @@ def test_answers_arrive(answer):
     "message",
     [
         Kit(),
-        Kit(("torch", "math.pi"), True, ("torch.nn", ".backward")),
+        Kit(("torch", "math.pi"), True, ("torch.nn", ".backward"), ("relu",)),
         StartRoom(Limits(), 7),
         StartRoom(Limits(cell=0.5, memory=10), 2**32 - 1),
         Ended(),

@@ -1,9 +1,13 @@
 """Whatever tools and students do to a notebook, it is read and put right, or refused."""
 
+import contextlib
+import copy
 import json
 
 import nbformat
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from grader.errors import Unreadable
 from grader.notebook.reading import read
@@ -52,6 +56,35 @@ def test_mended(fault):
     # what is left of a test's copies would count as the student's own code
     others = [c.source for c in notebook.cells if "nbgrader" not in c.metadata]
     assert not [source for source in others if source.startswith("# Tests of")]
+
+
+def shuffled(content, numbers):
+    """Cells of the notebook, copied, left out and in another order."""
+    cells = content["cells"]
+    content["cells"] = [copy.deepcopy(cells[n % len(cells)]) for n in numbers]
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.sampled_from(sorted(MENDED)), max_size=4),
+    st.lists(st.integers(0, 99), min_size=1, max_size=40) | st.none(),
+)
+def test_what_has_been_put_right_stays_as_it_is(faults, numbers):
+    content = submission()
+    for fault in faults:
+        with contextlib.suppress(
+            ValueError, KeyError, AttributeError
+        ):  # exclude each other
+            MENDED[fault](content)
+    if numbers and "cells" in content:
+        shuffled(content, numbers)
+    notebook = read(json.dumps(content).encode())
+    repair(notebook, SHEET)
+    names = [c.metadata.nbgrader.grade_id for c in notebook.cells if c.metadata]
+    assert sorted(names) == sorted(cell.name for cell in SHEET.cells)
+    before = copy.deepcopy(notebook)
+    assert repair(notebook, SHEET) == []
+    assert notebook == before
 
 
 @pytest.mark.parametrize(

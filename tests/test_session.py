@@ -9,7 +9,17 @@ from grader.judge import session as module
 from grader.judge.session import MAX_NOTES, MAX_RESTARTS, Session, seed_of
 from grader.notebook.sheet import Sheet
 from grader.wire import codec
-from grader.wire.messages import End, Ended, Fault, Limits, Run, Snapshot
+from grader.wire.messages import (
+    CLEAR,
+    GO,
+    HOLD,
+    End,
+    Ended,
+    Fault,
+    Limits,
+    Run,
+    Snapshot,
+)
 from tests.support.rooms import HANG_UP, SILENCE, FakeRooms, shows
 
 FINE = ({}, Ended())
@@ -103,6 +113,7 @@ def test_a_cell_that_cannot_be_stopped(monkeypatch):
         monkeypatch.setattr(module.codec, "receive", receive)
         _, fault = session.run("cell 1", "a")
         monkeypatch.undo()
+        assert session.timed_out
     assert fault.words == f"{PLACE}it took more than 30 s and could not be stopped."
 
 
@@ -169,19 +180,48 @@ def test_all_cells_share_one_bound_of_outputs(monkeypatch):
 
 
 def test_snapshots_one_after_another():
+    """While one serves, all else of the room is held; then it goes on."""
     rooms = FakeRooms(FINE)
     with Session(sheet(cell=3), "ada", rooms) as session:
         session.run("cell 1", "a")
         first = session.snapshot()
+        (room,) = rooms.given
+        assert room.asked == [CLEAR, HOLD]
         second = session.snapshot()
         assert first.connection.fileno() == -1  # which ends the first
+        assert room.asked == [CLEAR, HOLD, GO, CLEAR, HOLD]
         assert (second.seconds, second.deadline) == (3, session.deadline)
-        request, line = rooms.given[0].heard[-2:]
+        request, line = room.heard[-2:]
         assert request == Snapshot(3)
         second.connection.sendall(b"x")
         assert line.recv(1) == b"x"
         line.close()
-    assert second.connection.fileno() == -1
+        session.run("cell 2", "b")
+        assert second.connection.fileno() == -1 and room.asked[5:] == [GO]
+        third = session.snapshot()
+    assert third.connection.fileno() == -1
+
+
+def test_no_snapshot_beside_other_processes():
+    rooms = FakeRooms(({}, Ended("let go", -9), True), FINE)
+    with Session(sheet(), "ada", rooms) as session:
+        session.run("cell 1", "a")
+        with pytest.raises(
+            Lost, match="it kept other processes running while tests ran"
+        ):
+            session.snapshot()
+        assert session.snapshot().broken == ""
+    assert rooms.given[0].over
+
+
+def test_what_took_too_long_is_noted():
+    fault = Fault("TimeoutError", "it took more than 30 s, and was stopped")
+    rooms = FakeRooms(({"a": shows(fault=fault)}, Ended()))
+    with Session(sheet(), "ada", rooms) as session:
+        session.run("cell 1", "b")
+        assert not session.timed_out
+        session.run("cell 2", "a")
+        assert session.timed_out
 
 
 def test_no_snapshot_of_a_room_that_has_ended():

@@ -11,11 +11,12 @@ from pathlib import Path
 import nbformat
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from tests.support.course_folder import hand_in
 from tests.support.solutions import ROOT
 
 TINY = "tiny"
 LIMITS = {"cell": 5, "total": 60, "memory": 400}
+# when a judge gives up on a room
+PATIENT, IMPATIENT = "return 2 * seconds + 10", "return 2 * seconds + 1"
 STATEMENTS = {
     "double": "def double(x):\n    {}",
     "halve": "def halve(x):\n    {}",
@@ -36,25 +37,40 @@ TESTS = {  # cell: (points, source)
 }
 
 
-def make(folder: Path, limits: dict, homeworks: tuple[str, ...] = ()) -> Path:
+def make(
+    folder: Path,
+    limits: dict,
+    homeworks: tuple[str, ...] = (),
+    forbid: bool = False,
+) -> Path:
     """Copy what grading needs into a folder, with some homeworks and the tiny one.
 
-    No calls are forbidden there: what crashes would often be refused before it could.
+    Nobody waits long there for what does not stop by itself.
+
+    Args:
+        limits: of all homeworks.
+        forbid: whether homeworks forbid what they do; where calls are what is tried, it
+            may be refused before it could crash.
     """
     folder.mkdir(parents=True, exist_ok=True)
     for part in ("grader", "byhand"):
         ignored = shutil.ignore_patterns("__pycache__")
         shutil.copytree(ROOT / part, folder / part, ignore=ignored)
     shutil.copy(ROOT / "nbgrader_config.py", folder)
+    messages = folder / "grader" / "wire" / "messages.py"
+    patient = messages.read_text()
+    assert PATIENT in patient
+    messages.write_text(patient.replace(PATIENT, IMPATIENT))
     for name in homeworks:
         source = nbformat.read(ROOT / "solutions" / name / f"{name}.ipynb", 4)
-        _write(folder, name, source, limits)
-    _write(folder, TINY, _tiny(), limits)
+        rules = source.metadata["byhand"] if forbid else {}
+        _write(folder, name, source, rules | {"limits": limits})
+    _write(folder, TINY, _tiny(), {"limits": limits})
     return folder
 
 
-def _write(folder: Path, name: str, notebook, limits: dict) -> None:
-    notebook.metadata["byhand"] = {"limits": limits}
+def _write(folder: Path, name: str, notebook, rules: dict) -> None:
+    notebook.metadata["byhand"] = rules
     path = folder / "solutions" / name / f"{name}.ipynb"
     path.parent.mkdir(parents=True)
     nbformat.write(notebook, path)
@@ -98,23 +114,3 @@ def environment(**more: str) -> dict:
     """The environment of a run: the offline digits, and nothing of another course."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith("BYHAND")}
     return kept | {"BYHAND_OFFLINE": "1"} | more
-
-
-WRONG = "def double(x):\n    return 3 * x  # $5 <b>"
-CLASS = {  # student: (arguments of tiny, or the file; points)
-    "ada": ({}, 6),
-    "bob": ({"double": WRONG}, 3),
-    "cy": ({"double": "def double(x): import os; os._exit(1)"}, 3),
-    "dee": ('{"cells": [', 0),
-}
-EXPECTED = {student: points for student, (_, points) in CLASS.items()}
-
-
-def enrol(course: Path) -> Path:
-    """A course folder in which a class of four has handed in the tiny homework."""
-    for student, (work, _) in CLASS.items():
-        content = tiny(**work) if isinstance(work, dict) else work
-        path = hand_in(course, TINY, student, content)
-        if student == "bob":
-            path.with_name("timestamp.txt").write_text("2031-01-01 10:00:00 UTC")
-    return course

@@ -1,17 +1,21 @@
 """The door between a test and a student's code, with both sides in this process.
 
-In the grader there is a process on each side of it (`grader.proxy`, `grader.room`). Here
+In the grader there is a process on each side of it (`grader.judge.proxy`,
+`grader.inside.snapshot`). Here
 the same code packs, serves and unpacks whatever crosses; only the socket is left out.
 """
 
 import contextlib
 import io
-from types import SimpleNamespace
+from typing import Any
 
 import torch
-from grader.room import _Snapshot, describe
 
-from grader import proxy, wire
+from grader.inside.calls import describe
+from grader.inside.snapshot import Served
+from grader.judge import proxy
+from grader.wire import codec
+from grader.wire.messages import Answer, from_plain, to_plain
 
 
 class Door(proxy.Line):
@@ -25,20 +29,21 @@ class Door(proxy.Line):
     """
 
     def __init__(self, names: dict):
-        room = SimpleNamespace(shell=SimpleNamespace(user_ns=names), states={})
-        self.snapshot = _Snapshot(room, None, 0)
+        nobody: Any = None  # there is no socket, nothing is forbidden
+        self.served = Served(names, {}, nobody, 0, nobody)
         self.state = _state()
 
-    def ask(self, do: str, **what):
-        question = _crossed({"do": do} | what, proxy._outgoing)
-        serve = getattr(self.snapshot, f"do_{question.pop('do')}")
+    def ask(self, request):
+        question, number = from_plain(_crossed(to_plain(request), proxy._outgoing))
         with self._in_the_room():
             try:
-                answer = _crossed(serve(**question), self.snapshot._handle)
+                found = self.served.answer(question, number).to_plain()
+                said = _crossed(found, self.served._handle)
             except Exception as error:
-                answer = _crossed({"error": describe(error)})
-        if "error" in answer:
-            raise proxy._raised(answer["error"])
+                said = _crossed(Answer(number, fault=describe(error)).to_plain())
+        answer = Answer.from_room(said)
+        if answer.fault:
+            raise proxy.raised(answer.fault)
         return answer
 
     @contextlib.contextmanager
@@ -60,7 +65,7 @@ class _Message(io.BytesIO):
 
 def _crossed(value, handle=None):
     """What the other side gets to see of a value."""
-    return wire.receive(_Message(wire.pack(value, handle)))
+    return codec.receive(_Message(codec.pack(value, handle)))
 
 
 def _state() -> tuple:

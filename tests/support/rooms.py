@@ -7,7 +7,17 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from grader.wire import codec
-from grader.wire.messages import DONE, Ended, Limits, Ran, Run, Snapshot, from_plain
+from grader.wire.messages import (
+    CROWD,
+    DONE,
+    HOLD,
+    Ended,
+    Limits,
+    Ran,
+    Run,
+    Snapshot,
+    from_plain,
+)
 
 HANG_UP = object()  # in place of a reply: the connection is closed
 SILENCE = object()  # there is none
@@ -36,9 +46,6 @@ class Served:
                 if isinstance(request, Snapshot):
                     _, fds, *_ = socket.recv_fds(self.theirs, 1, 1)
                     self.heard.append(socket.socket(fileno=fds[0]))
-                    done = codec.pack(Ran([], None).to_plain())
-                    codec.send(self.theirs, done)
-                    continue
                 said = self.reply(request, number)
                 if said is HANG_UP:
                     return
@@ -54,17 +61,13 @@ class FakeRoom(Served):
         says: what to say when a cell of that source is run, as in :class:`Served`;
             all other cells run well and show nothing.
         ended: how its keeper says that it has ended.
+        crowd: whether its keeper says that other processes run beside a snapshot.
     """
 
-    def __init__(self, says: dict[str, Any], ended: Ended):
-        self.says, self.ended, self.over = says, ended, False
+    def __init__(self, says: dict[str, Any], ended: Ended, crowd: bool = False):
+        self.says, self.ended, self.over, self.crowd = says, ended, False, crowd
         self.asked: list[bytes] = []  # of its keeper
         super().__init__(self._run)
-
-    def keeper(self, request: bytes) -> bytes:
-        """What the keeper answers: that it is done."""
-        self.asked.append(request)
-        return DONE
 
     @property
     def connection(self) -> socket.socket:
@@ -72,14 +75,19 @@ class FakeRoom(Served):
 
     def _run(self, request: Any, _: int) -> Any:
         well = Ran([], None).to_plain()
-        return (
-            self.says.get(request.source, well) if isinstance(request, Run) else HANG_UP
-        )
+        if isinstance(request, Run):
+            return self.says.get(request.source, well)
+        return well if isinstance(request, Snapshot) else HANG_UP
 
     @property
     def ran(self) -> list[str]:
         """The sources of the cells that were run here."""
         return [request.source for request in self.heard if isinstance(request, Run)]
+
+    def keeper(self, request: bytes) -> bytes:
+        """What the keeper answers: that it is done, or cannot be."""
+        self.asked.append(request)
+        return CROWD if self.crowd and request == HOLD else DONE
 
     def end(self) -> Ended:
         self.over = True
@@ -95,7 +103,7 @@ class FakeRooms:
         rooms: for each that is wanted, what it says and how it ends.
     """
 
-    def __init__(self, *rooms: tuple[dict[str, Any], Ended]):
+    def __init__(self, *rooms: tuple):
         self.waiting: Iterator = iter(rooms)
         self.given: list[FakeRoom] = []
         self.wanted: list[tuple[Limits, int]] = []

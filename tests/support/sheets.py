@@ -31,4 +31,6 @@ def sheet_of(homework: str) -> Sheet:
                     *(compute_checksum(cell), kind != "solution", meta.get("points")),
                 )
             )
-    return Sheet(homework, tuple(cells), tuple(source.metadata["byhand"]["banned"]))
+    rules = source.metadata["byhand"]
+    forbidden = (tuple(rules[key]) for key in ("banned", "operators"))
+    return Sheet(homework, tuple(cells), *forbidden)

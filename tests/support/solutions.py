@@ -14,8 +14,8 @@ from types import CodeType
 import matplotlib
 import nbformat
 import torch
-from grader.cells import names, only_defines, plain_python
 
+from byhand.cells import names, only_defines, plain_python
 from tests.support.door import Door
 
 ROOT = Path(__file__).parents[2]
