@@ -51,5 +51,5 @@ c.GenerateFeedback.preprocessors = [
 ]
 c.GenerateFeedback.exporter_class = "grader.records.page.Page"
 # Text cells may hold HTML, and a student's must do no harm: also in the formgrader.
-c.HTMLExporter.filters = {"markdown2html": "grader.records.page.safe_markdown"}
+c.HTMLExporter.filters = {"markdown2html": "grader.records.page.marker_markdown"}
 c.HTMLExporter.preprocessors = ["grader.records.page.ShortLines"]

@@ -77,7 +77,7 @@ def bare(folder: Path, part: int) -> None:
     import torch
 
     from byhand import data
-    from tests.support.solutions import _compile
+    from tests.support.solutions import compiled
 
     torch.set_num_threads(1)
     data.digits("train"), data.digits("test")
@@ -94,7 +94,7 @@ def bare(folder: Path, part: int) -> None:
             graded = cell.metadata.get("nbgrader", {}).get("grade")
             text = tests[cell.id] if graded else cell.source
             try:
-                exec(_compile(text, cell.id), names)
+                exec(compiled(text, cell.id), names)
             except Exception:
                 continue
         torch.set_grad_enabled(True)

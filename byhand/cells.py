@@ -4,12 +4,23 @@ import ast
 import builtins
 import re
 import symtable
+import sys
 from functools import lru_cache
 
 from IPython.core.inputtransformer2 import TransformerManager
 
 UNREADABLE = (SyntaxError, ValueError, RecursionError, MemoryError)
 BUILT_IN = frozenset(dir(builtins))
+# the version that a feature came with, and what the line or the message looks like
+NEWER = (
+    ("3.14", r"^\s*except\s+[\w.]+\s*,", "line"),
+    ("3.14", r"(?<![\w\"'])(?:[tT][rR]?|[rR][tT])[\"']", "line"),
+    ("3.12", r"^\s*type\s+\w+\s*(?:\[.*\]\s*)?=", "line"),
+    ("3.12", r"^\s*(?:async\s+def|def|class)\s+\w+\s*\[", "line"),
+    ("3.12", r"f-string expression part cannot include", "message"),
+    # a quote of the same kind inside of the braces
+    ("3.12", r"\b[rR]?[fF][rR]?([\"'])[^\"']*\{[^{}]*\1[^{}]*\1[^{}]*\}", "line"),
+)
 HARMLESS = {"staticmethod", "classmethod", "property", "dataclass"}  # decorators
 STILL = (  # parts of expressions that call nothing
     *(ast.Constant, ast.Name, ast.Attribute, ast.Tuple, ast.UnaryOp, ast.BinOp),
@@ -32,7 +43,31 @@ def plain_python(source: str) -> str:
     """A cell without IPython's own syntax."""
     if tree(source) is not None:
         return source
-    return TransformerManager().transform_cell(source)
+    manager = TransformerManager()
+    manager.cleanup_transforms.append(above_cell_magic)
+    return manager.transform_cell(source)
+
+
+def above_cell_magic(lines: list[str]) -> list[str]:
+    """A cell without the comments above its ``%%time``, which must come first."""
+    for place, line in enumerate(lines):
+        if re.match(r"%%\w", line):
+            return lines[place:]
+        if line.strip() and not line.lstrip().startswith("#"):
+            break
+    return lines
+
+
+def newer_python(error: SyntaxError) -> str:
+    """Which Python a cell needs that is no Python for this one, e.g. "3.12"; or ""."""
+    line, message = error.text or "", error.msg or ""
+    for version, pattern, where in NEWER:
+        major, minor = map(int, version.split("."))
+        if (major, minor) > sys.version_info and re.search(
+            pattern, {"line": line, "message": message}[where]
+        ):
+            return version
+    return ""
 
 
 def parse(source: str) -> ast.Module:

@@ -220,6 +220,8 @@ def _of_module(module: types.ModuleType, pattern: str) -> Iterator[tuple[Any, st
         home = getattr(thing, "__module__", None)
         own = isinstance(home, str) and f"{home}.".startswith(f"{pattern}.")
         public = not name.startswith("_")
+        if getattr(sys.modules.get("numpy"), name, None) is thing:
+            continue  # passed on from NumPy, which is not what is meant
         if (
             own
             or name in listed

@@ -110,7 +110,11 @@ def _parser() -> argparse.ArgumentParser:
         default="local",
         help="where: on this machine, or on a Dask cluster (--scheduler)",
     )
-    verb.add_argument("--scheduler", metavar="tcp://…", help="the cluster's address")
+    verb.add_argument(
+        "--scheduler",
+        metavar="tls://…",
+        help="the cluster's address, tls://host:port or tcp://host:port",
+    )
     verb.add_argument(
         "--no-sandbox",
         dest="walls",

@@ -19,6 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from grader.course.course import Course
 from grader.course.exchange import collect_exchange
 from grader.course.folder import collect
+from grader.course.names import visible
 from grader.course.release import release
 from grader.errors import CourseError
 from grader.grade import grade, results
@@ -141,7 +142,7 @@ VERBS: dict[str, Verb] = {
 
 
 def _show(outcome: Outcome) -> int:
-    print(f"{outcome.student:24} {sentence(outcome)}", flush=True)
+    print(visible(f"{outcome.student:24} {sentence(outcome)}"), flush=True)
     return 0 if outcome.ok else 1
 
 
@@ -165,7 +166,7 @@ def sentence(outcome: Outcome) -> str:
         case Status.NOT_COLLECTED:
             return f"NOT COLLECTED: {outcome.reason}"
         case Status.GRADED:
-            return marks
+            return f"{marks}{note}"
         case Status.GRADED_BEFORE:
             return f"{marks} (graded before)"
         case Status.NO_FEEDBACK:

@@ -13,16 +13,16 @@ from nbformat import NotebookNode
 from grader.course import files
 from grader.course.cache import Cache
 from grader.course.course import Course
-from grader.course.submission import check_name
+from grader.course.names import check_name
 from grader.errors import Refused
 from grader.judge.engine import Engine, processors
 from grader.judge.engines import ENGINES
 from grader.judge.sandbox import check_unseen
-from grader.notebook.reading import cells_of, read
+from grader.notebook.reading import cells_of, read, remarks
 from grader.notebook.repair import repair
 from grader.notebook.verdict import Verdict
 from grader.outcome import NO_WALLS, NOT_RUN, Outcome, Status
-from grader.records.feedback import explain, with_outputs
+from grader.records.feedback import explain, why_nothing, with_outputs
 from grader.records.ledger import ClassResult, Ledger
 from grader.records.page import Pages
 from grader.records.sheets import current_sheet, load_sheet
@@ -120,7 +120,7 @@ class _Run:
                 yield self._failed(student, str(error))
             else:
                 notes = [remark] if remark else []
-                notes += repair(notebook, self.sheet)
+                notes += [*remarks(notebook), *repair(notebook, self.sheet)]
                 key = self.cache.key(student, notebook)
                 due[student] = _Submission(notebook, submission, key, notes)
         yield from self._judge(due, jobs, force)
@@ -191,6 +191,7 @@ class _Run:
             recorded.most,
             by_hand=sum(cell.kind in ("manual", "task") for cell in self.sheet.cells),
             repaired=len(one.notes),
+            note=why_nothing(notebook) if verdict and not recorded.points else "",
         )
         try:
             self.pages.write(student, notebook, recorded)

@@ -16,13 +16,23 @@ SLOW = {
     "test_attacks.py": "the grader, on 150 hostile submissions",
     "test_build.py": "books are built",
     "test_chapters.py": "all chapters run",
+    "test_collect.py": "the grader and nbgrader's exchange",
+    "test_engines.py": "the grader, on each engine",
     "test_course_loop.py": "the grader, on a class of ten",
+    "test_entries.py": "the grader, on entries of all kinds",
     "test_faults.py": "the grader, again and again, while something breaks",
+    "test_feedback.py": "the grader, and nbgrader's own feedback",
     "test_forbidden_calls.py": "the grader, on 100 who do what is forbidden",
+    "test_habits.py": "the grader, on 250 who write what people write",
     "test_homeworks.py": "homeworks, on all that is known to be wrong or right",
     "test_pages.py": "the book is built, and read in a browser",
     "test_practice.py": "networks of homeworks",
+    "test_project.py": "the grader, on reports",
+    "test_quiet_end.py": "processes that are ended while they start",
+    "test_release.py": "all homeworks are released",
     "test_sandbox.py": "the sandbox",
+    "test_tls.py": "a Dask cluster",
+    "test_validate.py": "kernels that run homeworks",
 }
 
 

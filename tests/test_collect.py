@@ -152,7 +152,7 @@ def test_one_bad_submission_does_not_stop_the_rest(course, folder, tmp_path):
     (folder / "twice.zip").write_bytes(b"PK, but no archive")
     (folder / "torn.zip").write_bytes(b"PK, but no archive")
     (folder / "essay.docx").write_text("")
-    (folder / "a b.ipynb").write_text("")
+    (folder / "a;b.ipynb").write_text("")
     (folder / "big.ipynb").touch()
     os.truncate(folder / "big.ipynb", 60_000_000)
     (folder / "zoe.ipynb").write_text("z")
@@ -165,7 +165,7 @@ def test_one_bad_submission_does_not_stop_the_rest(course, folder, tmp_path):
         "twice": "handed in several times (twice.ipynb, twice.zip)",
         "torn": "not a zip file",
         "essay": "expected a folder, a notebook",
-        "a b": "no student's name",
+        "a;b": "no student's name",
         "big": "60 MB",
     }
     for student, words in reasons.items():
@@ -174,7 +174,7 @@ def test_one_bad_submission_does_not_stop_the_rest(course, folder, tmp_path):
         assert said.startswith("NOT COLLECTED: ") and words in said
     assert found == {"zoe": (True, "collected")}
     # all of them will have a mark, be it zero; but for what is no submission at all
-    expected = {*reasons, "zoe"} - {"essay", "a b"}
+    expected = {*reasons, "zoe"} - {"essay", "a;b"}
     assert course.students(HW) == sorted(expected)
     place = course.notebook("submitted", "empty", HW).parent
     assert "no notebook in it" in (place / course.REFUSED).read_text()

@@ -216,7 +216,7 @@ def unreadable() -> dict[str, tuple[bytes, str]]:
         "empty": (b"", "is empty"),
         "torn": (nbformat.writes(work()).encode()[:5000], "not a notebook"),
         "latin": (b'{"cells": [{"source": "na\xefve"}]}', "not text in UTF-8"),
-        "picture": (b"\x89PNG\r\n\x1a\n\x00\x00", "not text in UTF-8"),
+        "picture": (b"\x89PNG\r\n\x1a\n\x00\x00", "a picture, not a notebook"),
         "zipped": (b"PK\x03\x04\x14\x00", "not a notebook"),
         "login": (b"<!doctype html><h1>Please log in</h1>", "not a notebook"),
         "script": (b"print('my homework')\n", "not a notebook"),
@@ -225,10 +225,6 @@ def unreadable() -> dict[str, tuple[bytes, str]]:
         "no-cells": (b'{"cells": []}', "no cells"),
         "nested": (b"[" * 200_000, "not a notebook"),
         "endless": (b'{"cells": [' + b"{}," * 5_000 + b"{}]}", "5,001 cells"),
-        "fat-cell": (
-            b'{"cells": [{"cell_type": "code", "source": "' + b"x" * 600_000 + b'"}]}',
-            "600,000 characters",
-        ),
     }
 
 

@@ -1,6 +1,7 @@
 """What reading finds of forbidden calls: a hint, the same in `byhand validate`."""
 
 import json
+import re
 
 import nbformat
 import pytest
@@ -146,7 +147,11 @@ def seen_by_validate(notebook: nbformat.NotebookNode) -> list[str]:
     report = validate.Report()
     path = ROOT / f"{notebook.metadata['byhand']['name']}.ipynb"
     validate._look(notebook, path, report)
-    return report.forbidden
+    # it says how a cell begins that has no name
+    return [
+        re.sub(r" \((cell \d+) \(.*\), line", r" (\1, line", w)
+        for w in report.forbidden
+    ]
 
 
 def as_validate_says(found: list[str]) -> list[str]:

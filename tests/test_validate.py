@@ -167,7 +167,7 @@ def test_the_file_is_not_as_it_must_be(validate):
         "The cell twice_test is missing: was it deleted?",
         "The cell twice is there 2 times.",
         "The cell net was changed; the grader uses it as it was given.",
-        "This is not Python: cell 7, line 1",
+        "This is not Python: cell 7 (if True print(1)), line 1",
     ):
         assert words in result.stdout
 

@@ -25,7 +25,6 @@ from grader.errors import CourseError, Refused
 
 ROOT = Path(__file__).resolve().parents[2]
 EXCHANGE = "/usr/local/share/nbgrader/exchange"  # nbgrader's own default
-STUDENT = re.compile(r"[A-Za-z0-9][\w.@-]{0,127}")
 # nbgrader's own sessions cause these; they concern nobody who grades
 warnings.filterwarnings("ignore", category=SAWarning, module="nbgrader")
 startup.with_own_alembic()

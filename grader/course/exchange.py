@@ -15,10 +15,10 @@ from nbgrader.utils import parse_utc
 
 from grader.course import files
 from grader.course.course import Course
+from grader.course.names import check_name
 from grader.course.submission import (
-    ERRORS,
     Found,
-    check_name,
+    moment,
     read_folder,
     refuse,
     store,
@@ -73,7 +73,9 @@ def collect_exchange(course: Course, homework: str, root: Path) -> list[Outcome]
                 outcomes.append(
                     Outcome(entry.student, Status.NOT_COLLECTED, reason=str(error))
                 )
-            except ERRORS as error:
+            except MemoryError:
+                raise
+            except Exception as error:  # whatever reading this one has led to
                 outcomes.append(refuse(course, homework, entry.student, error))
             else:
                 outcomes.append(store(course, homework, entry.student, found))
@@ -110,7 +112,7 @@ def _read(entry: Entry, homework: str) -> Found:
         found.secret = _secret(number, about.st_uid)
     finally:
         os.close(number)
-    changed = datetime.fromtimestamp(about.st_ctime, UTC)
+    changed = moment(about.st_ctime)
     found.time = entry.time or changed
     odd = ""
     if entry.time is None:

@@ -6,14 +6,17 @@ import os
 import stat
 import tempfile
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePath
+from typing import BinaryIO
 
 from grader.errors import Refused
 
 MAX_BYTES = 50_000_000  # a notebook larger than that has outputs to be cleared
 
 
-def read(path: Path | str, folder: int | None = None) -> tuple[bytes, os.stat_result]:
+def read(
+    path: PurePath | str, folder: int | None = None
+) -> tuple[bytes, os.stat_result]:
     """The bytes of an ordinary file of bearable size, and what the system says of it.
 
     A link is not followed, at no place on the way from ``folder``, which is an open
@@ -23,20 +26,48 @@ def read(path: Path | str, folder: int | None = None) -> tuple[bytes, os.stat_re
         Refused: it is something else, or too large.
         OSError: it is not there, or cannot be read.
     """
+    with _way(path, folder) as (name, place), _open(name, place) as (number, about):
+        check_size(about.st_size)
+        with open(number, "rb", closefd=False) as file:
+            return file.read(MAX_BYTES), about
+
+
+@contextlib.contextmanager
+def opened(
+    path: PurePath | str, folder: int | None, most: int
+) -> Iterator[tuple[BinaryIO, os.stat_result]]:
+    """An ordinary file, to be read piece by piece; otherwise as :func:`read`.
+
+    Raises:
+        Refused: it is something else, or has more bytes than that.
+    """
+    with _way(path, folder) as (name, place), _open(name, place) as (number, about):
+        if about.st_size > most:
+            raise Refused(
+                f"the archive has {about.st_size / 1e6:.0f} MB: hand in the notebook alone"
+            )
+        with open(number, "rb", closefd=False) as file:
+            yield file, about
+
+
+@contextlib.contextmanager
+def _way(path: PurePath | str, folder: int | None) -> Iterator[tuple[str, int | None]]:
+    """A file's name and the folder that it lies in, by no link from ``folder``."""
     if folder is None:
-        return _read(str(path), None)
+        yield str(path), None
+        return
     *parents, name = Path(path).parts
-    opened: list[int] = []
+    numbers: list[int] = []
     try:
         for part in parents:
-            opened.append(open_folder(part, opened[-1] if opened else folder))
-        return _read(name, opened[-1] if opened else folder)
+            numbers.append(open_folder(part, numbers[-1] if numbers else folder))
+        yield name, numbers[-1] if numbers else folder
     finally:
-        for number in opened:
+        for number in numbers:
             os.close(number)
 
 
-def open_folder(path: Path | str, folder: int | None = None) -> int:
+def open_folder(path: PurePath | str, folder: int | None = None) -> int:
     """Open a folder that is no link; its number, to be closed."""
     flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
     try:
@@ -45,7 +76,8 @@ def open_folder(path: Path | str, folder: int | None = None) -> int:
         raise _refused(error) from None
 
 
-def _read(name: str, folder: int | None) -> tuple[bytes, os.stat_result]:
+@contextlib.contextmanager
+def _open(name: str, folder: int | None) -> Iterator[tuple[int, os.stat_result]]:
     # O_NONBLOCK: a named pipe would keep us waiting
     flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
     try:
@@ -57,9 +89,7 @@ def _read(name: str, folder: int | None) -> tuple[bytes, os.stat_result]:
         if not stat.S_ISREG(about.st_mode):
             kind = "folder" if stat.S_ISDIR(about.st_mode) else "device or pipe"
             raise Refused(f"{Path(name).name} is a {kind}, not a file")
-        check_size(about.st_size)
-        with open(number, "rb", closefd=False) as file:
-            return file.read(MAX_BYTES), about
+        yield number, about
     finally:
         os.close(number)
 

@@ -6,26 +6,29 @@ naming them is one entry there), and ``READERS``, what they are.
 
 import os
 import re
-import stat
-import zipfile
 from collections.abc import Callable
-from datetime import UTC, datetime
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 from grader.course import files
 from grader.course.course import Course
+from grader.course.names import folded, student_name, visible
+from grader.course.starter import Starter
 from grader.course.submission import (
-    ERRORS,
+    MAX_ARCHIVE,
+    NOTEBOOK,
     Found,
-    check_name,
-    choose,
+    left_by_tools,
+    moment,
+    read_archive,
     read_folder,
     refuse,
-    renamed,
+    stem,
     store,
 )
 from grader.errors import CourseError, Refused
+from grader.notebook.decoding import HOW, what_it_is
 from grader.outcome import Outcome
 
 
@@ -50,13 +53,26 @@ class Naming(NamedTuple):
 
 # the first that fits counts
 NAMES = (
-    Naming("some platforms", "(?P<student>.+)_{homework}", "ada_hw1_backprop", False),
+    Naming(
+        "some platforms, also for what was handed in again",
+        r"(?P<student>.+)_{homework}(?:-\d{1,3}|[ _-]?\(\d{1,3}\)|[ -]+Copy ?\d{0,3})?",
+        "ada_hw1_backprop-1",
+        False,
+    ),
     Naming("people", "(?P<student>.+)", "ada"),
 )
 
 
+class Entry(NamedTuple):
+    """What lies in the folder: where, by what name of a student, whose it is for us."""
+
+    path: Path
+    raw: str
+    student: str
+
+
 def collect(course: Course, homework: str, source: Path) -> list[Outcome]:
-    """Copy submissions to the course folder; one outcome per entry of ``source``.
+    """Copy submissions to the course folder; one outcome per student.
 
     An entry is a folder ``ada/`` (holding the notebook, at any depth), a notebook
     ``ada.ipynb`` or ``ada_hw1_backprop.ipynb``, or an archive ``ada.zip``. A
@@ -68,18 +84,23 @@ def collect(course: Course, homework: str, source: Path) -> list[Outcome]:
     """
     if not source.is_dir():
         raise CourseError(f"There is no folder {source} to collect from.")
-    entries = [p for p in sorted(source.iterdir()) if not p.name.startswith(".")]
-    if not entries:
+    paths = [p for p in sorted(source.iterdir()) if not left_by_tools(p.name)]
+    if not paths:
         raise CourseError(f"The folder {source} is empty.")
-    names = [student_of(path, homework) for path in entries]
+    groups: dict[str, list[Entry]] = {}
+    for path in paths:
+        entry = _entry(path, homework)
+        groups.setdefault(folded(entry.student), []).append(entry)
     outcomes = []
     with course.alone():
-        for path, student in zip(entries, names, strict=True):
-            same = [p.name for p, n in zip(entries, names, strict=True) if n == student]
+        for entries in groups.values():
+            student = entries[0].student
             try:
-                found = _read(path, student, homework, same)
-            except ERRORS as error:
-                counts = any(reader.takes(path) for reader in READERS)
+                found = _found(entries, homework)
+            except MemoryError:
+                raise
+            except Exception as error:  # whatever reading this one has led to
+                counts = any(_counts(course, entry, homework) for entry in entries)
                 outcomes.append(refuse(course, homework, student, error, counts))
             else:
                 outcomes.append(store(course, homework, student, found))
@@ -87,9 +108,9 @@ def collect(course: Course, homework: str, source: Path) -> list[Outcome]:
 
 
 def student_of(path: Path, homework: str) -> str:
-    """Whose a submission is, by the name of its folder or file."""
+    """Whose a submission is, by the name of its folder or file, as it stands there."""
     folder = path.is_dir()
-    name = path.name if folder else path.name.removesuffix(path.suffix)
+    name = path.name if folder else stem(path.name)
     for naming in NAMES:
         if naming.folders if folder else naming.files:
             pattern = naming.pattern.replace("{homework}", re.escape(homework))
@@ -98,18 +119,69 @@ def student_of(path: Path, homework: str) -> str:
     return name
 
 
-def _read(path: Path, student: str, homework: str, same: list[str]) -> Found:
+def _entry(path: Path, homework: str) -> Entry:
+    raw = student_of(path, homework)
+    try:
+        return Entry(path, raw, student_name(raw))
+    except Refused:
+        return Entry(path, raw, raw)
+
+
+def _counts(course: Course, entry: Entry, homework: str) -> bool:
+    """Whether it looks like a submission: by what it is, or by whose it is."""
+    known = any(reader.takes(entry.path) for reader in READERS)
+    named = entry.raw != stem(entry.path.name) or homework in entry.path.name
+    return known or named or any(course.folder.glob(f"submitted/{entry.student}/*"))
+
+
+def _found(entries: list[Entry], homework: str) -> Found:
+    """A student's submission, from all that lies there under their name."""
+    student_name(entries[0].raw)
+    if len(entries) == 1:
+        return _read(entries[0].path, homework)
+    names = ", ".join(entry.path.name for entry in entries)
+    if len({entry.student for entry in entries}) > 1:
+        raise Refused(
+            f"handed in several times ({names}), by names that are one and the same on "
+            "some computers: keep one, or give the other another name"
+        )
+    starter = Starter(homework)
+    worked: list[Found | None] = []
+    untouched: list[str] = []
+    for entry in entries:
+        try:
+            found = _read(entry.path, homework)
+        except (Refused, OSError):
+            worked.append(None)
+            continue
+        if starter.is_untouched(found.content):
+            untouched.append(entry.path.name)
+        else:
+            worked.append(found)
+    if len(worked) == 1 and worked[0]:
+        left = f"{', '.join(untouched)}: no work in it, and left out"
+        note = "; ".join(filter(None, (left, worked[0].note)))
+        return replace(worked[0], note=visible(note))
+    works = {starter.work(found.content) if found else "" for found in worked}
+    if len(works) == 1 and worked[0] and "" not in works:
+        return replace(
+            worked[0], note=f"handed in several times, all the same ({names})"
+        )
+    raise Refused(f"handed in several times ({names}): keep one")
+
+
+def _read(path: Path, homework: str) -> Found:
     """The submitted notebook."""
-    check_name(student)
-    if len(same) > 1:
-        raise Refused(f"handed in several times ({', '.join(same)}): keep one")
     if path.is_symlink():
         raise Refused("it is a link: put the file itself there")
     for reader in READERS:
         if reader.takes(path):
             return reader.read(path, homework)
     kinds = ", ".join(reader.what for reader in READERS[:-1])
-    raise Refused(f"expected {kinds} or {READERS[-1].what}")
+    expected = f"expected {kinds} or {READERS[-1].what}"
+    with files.opened(path, None, files.MAX_BYTES) as (file, _):
+        kind = what_it_is(file.read(100_000))
+    raise Refused(f"it is {kind}; {expected}: {HOW}" if kind else expected)
 
 
 def _folder(path: Path, homework: str) -> Found:
@@ -122,33 +194,16 @@ def _folder(path: Path, homework: str) -> Found:
 
 def _notebook(path: Path, homework: str) -> Found:
     content, about = files.read(path)
-    return Found(content, datetime.fromtimestamp(about.st_mtime, UTC))
+    return Found(content, moment(about.st_mtime))
 
 
 def _archive(path: Path, homework: str) -> Found:
-    with zipfile.ZipFile(path) as archive:
-        members = {
-            Path(m.filename): m
-            for m in archive.infolist()
-            if m.filename.endswith(".ipynb")
-            and "__MACOSX" not in m.filename
-            and not stat.S_ISLNK(m.external_attr >> 16)
-        }
-        chosen = choose(list(members), homework)
-        member = members[chosen]
-        files.check_size(member.file_size)
-        with archive.open(member) as file:  # the size that it says may be a lie
-            content = file.read(files.MAX_BYTES + 1)
-        files.check_size(len(content))
-    try:
-        time = datetime(*member.date_time, tzinfo=UTC)
-    except ValueError:
-        time = datetime.fromtimestamp(path.stat().st_mtime, UTC)
-    return Found(content, time, note=renamed(chosen, homework))
+    with files.opened(path, None, MAX_ARCHIVE) as (file, about):
+        return read_archive(file, about, homework)
 
 
 class Reader(NamedTuple):
-    """What an entry of the folder may be; ``read`` raises ``ERRORS``."""
+    """What an entry of the folder may be."""
 
     what: str
     takes: Callable[[Path], bool]
@@ -157,6 +212,10 @@ class Reader(NamedTuple):
 
 READERS = (
     Reader("a folder", Path.is_dir, _folder),
-    Reader("a notebook (.ipynb)", lambda path: path.suffix == ".ipynb", _notebook),
-    Reader("an archive (.zip)", lambda path: path.suffix == ".zip", _archive),
+    Reader(
+        "a notebook (.ipynb)",
+        lambda path: bool(NOTEBOOK.fullmatch(path.name)),
+        _notebook,
+    ),
+    Reader("an archive (.zip)", lambda path: path.suffix.lower() == ".zip", _archive),
 )

@@ -18,6 +18,7 @@ def release(course: Course, homework: str, to: Path = ROOT / "assignments") -> P
     Raises:
         CourseError: nbgrader cannot make it; the message says what it found.
     """
+    _check_entries(homework)
     course.nbgrader.release_directory = str(to)
     error = course.convert(GenerateAssignment, homework)
     if error:
@@ -27,11 +28,30 @@ def release(course: Course, homework: str, to: Path = ROOT / "assignments") -> P
     return path
 
 
+def _check_entries(homework: str) -> None:
+    """Raises CourseError: a cell has an nbgrader entry that is none, and which."""
+    path = ROOT / "solutions" / homework / f"{homework}.ipynb"
+    if not path.exists():
+        return
+    kinds = ("grade", "solution", "task", "locked")
+    for place, cell in enumerate(nbformat.read(path, as_version=4).cells, start=1):
+        entry = cell.metadata.get("nbgrader")
+        if entry is None or (entry and "grade_id" in entry):
+            continue
+        if all(entry.get(kind) is False for kind in kinds):
+            continue  # what nbgrader's editor leaves of one that was taken away
+        first = (cell.source.strip().splitlines() or ["empty"])[0][:60]
+        raise CourseError(
+            f"{homework}, cell {place} ({first}): its nbgrader entry has no grade_id. "
+            "Give it one, or remove the entry from the cell's metadata."
+        )
+
+
 def _say_what_belongs(path: Path) -> None:
     """Note the notebook's name and cells in it, for `byhand validate`."""
     notebook = nbformat.read(path, as_version=4)
     entries = [cell.metadata.get("nbgrader") for cell in notebook.cells]
-    names = [entry["grade_id"] for entry in entries if entry]
+    names = [entry["grade_id"] for entry in entries if entry and "grade_id" in entry]
     rules = {"name": path.stem, "cells": names}
     notebook.metadata["byhand"] = notebook.metadata.get("byhand", {}) | rules
     nbformat.write(notebook, path)

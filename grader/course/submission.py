@@ -1,21 +1,38 @@
 """One student's submission: what there is of it, where it is kept, why it is not."""
 
+import lzma
 import os
+import re
 import stat
 import zipfile
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from pathlib import Path
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO, NamedTuple
 
 from grader.course import files
-from grader.course.course import STUDENT, Course
+from grader.course.course import Course
+from grader.course.names import folded, is_name, visible
+from grader.course.starter import Starter
 from grader.errors import Refused
+from grader.notebook.decoding import HOW, what_it_is
 from grader.outcome import Outcome, Status
 
 MAX_FILES = 10_000  # in one student's folder
+MAX_ARCHIVE = 300_000_000  # bytes
+MAX_CHOICE = 8  # notebooks of one student that are looked into
+LONG_BEFORE = timedelta(days=180)
+ZONES = timedelta(hours=15)  # an archive's own times are local, of no known zone
 STAMP = "%Y-%m-%d %H:%M:%S UTC"  # as nbgrader writes timestamp.txt
-# what a submission can do to whoever reads it (an archive: all of it)
-ERRORS = (Refused, OSError, zipfile.BadZipFile, RuntimeError, NotImplementedError)
+NOTEBOOK = re.compile(r"(?is)(.+)\.ipynb(?:\.txt|\.json|\.gz)?")
+# what tools and systems leave beside and around the work; and all that begins with a dot
+LEFT_BY_TOOLS = {
+    *("__macosx", "desktop.ini", "thumbs.db", "ehthumbs.db", "icon\r", "$recycle.bin"),
+    *("system volume information", "__pycache__", "node_modules", "lost+found"),
+}
 
 
 @dataclass
@@ -32,10 +49,32 @@ class Found:
     secret: bytes | None = None
 
 
-def check_name(student: str) -> None:
-    """Raises Refused: a student cannot be called that."""
-    if not STUDENT.fullmatch(student):
-        raise Refused("this is no student's name: use letters, digits and . _ - @ only")
+class Candidate(NamedTuple):
+    """A notebook that may be meant: where it lies, and how to read it."""
+
+    path: PurePosixPath
+    read: Callable[[], Found]
+
+
+def left_by_tools(name: str) -> bool:
+    """Whether a file or folder of that name is no work of anybody's."""
+    return name.startswith((".", "~$")) or name.lower() in LEFT_BY_TOOLS
+
+
+def stem(name: str) -> str:
+    """A file's name without what shows that it is a notebook, or its ending."""
+    match = NOTEBOOK.fullmatch(name)
+    return match[1] if match else name.removesuffix(PurePosixPath(name).suffix)
+
+
+def moment(seconds: float) -> datetime:
+    """A time of a file's (UTC); now, if a disk gives one that cannot be."""
+    now = datetime.now(UTC)
+    try:
+        found = datetime.fromtimestamp(seconds, UTC)
+    except (ValueError, OverflowError, OSError):
+        return now
+    return found if found.year >= 1980 and found <= now + timedelta(days=1) else now
 
 
 def read_folder(number: int, homework: str) -> Found:
@@ -49,44 +88,214 @@ def read_folder(number: int, homework: str) -> Found:
     def stop(error: OSError) -> None:
         raise error
 
-    found: list[Path] = []
+    found: list[Candidate] = []
+    others: list[PurePosixPath] = []
     seen = 0
-    for top, _, names, here in os.fwalk(
+    for top, folders, names, here in os.fwalk(
         ".", dir_fd=number, follow_symlinks=False, onerror=stop
     ):
+        folders[:] = [name for name in folders if not left_by_tools(name)]
         seen += len(names)
         if seen > MAX_FILES:
             raise Refused(f"there are more than {MAX_FILES:,} files in it")
         for name in names:
-            if name.endswith(".ipynb"):
-                kind = os.stat(name, dir_fd=here, follow_symlinks=False).st_mode
-                found += [Path(top, name)] if stat.S_ISREG(kind) else []
-    chosen = choose(found, homework)
-    content, about = files.read(chosen, number)
-    time = datetime.fromtimestamp(about.st_mtime, UTC)
-    return Found(content, time, about.st_uid, renamed(chosen, homework))
+            kind = os.stat(name, dir_fd=here, follow_symlinks=False).st_mode
+            if left_by_tools(name) or not stat.S_ISREG(kind):
+                continue
+            path = PurePosixPath(top, name)
+            if NOTEBOOK.fullmatch(name):
+                found.append(Candidate(path, partial(_file, path, number)))
+            else:
+                others.append(path)
+    if found:
+        return choose(found, homework)
+    archives = [path for path in others if path.suffix.lower() == ".zip"]
+    if len(archives) == 1:
+        with files.opened(archives[0], number, MAX_ARCHIVE) as (file, about):
+            inner = read_archive(file, about, homework)
+        return replace(inner, owner=about.st_uid)
+    raise _nothing(others, lambda path: files.read(path, number)[0])
 
 
-def choose(found: list[Path], homework: str) -> Path:
-    """The notebook that is meant: the one of the right name, or the only one.
+def _file(path: PurePosixPath, folder: int | None) -> Found:
+    content, about = files.read(path, folder)
+    return Found(content, moment(about.st_mtime), about.st_uid)
+
+
+def read_archive(file: BinaryIO, about: os.stat_result, homework: str) -> Found:
+    """The notebook in a zip archive.
+
+    Its time is that of the archive: what stands in it, whoever made it can write.
 
     Raises:
-        Refused: there is none, or there are several.
+        Refused: there is none, there are several, or the archive is damaged.
     """
-    found = [p for p in found if ".ipynb_checkpoints" not in p.parts]
-    right = [p for p in found if p.stem == homework]
-    for candidates in (right, found):
-        if len(candidates) == 1:
-            return candidates[0]
-        if candidates:
-            names = ", ".join(sorted(str(p.name) for p in candidates[:5]))
-            raise Refused(f"several notebooks ({names}): keep {homework}.ipynb")
-    raise Refused("there is no notebook in it")
+    time = moment(about.st_mtime)
+    try:
+        with zipfile.ZipFile(file) as archive:
+            return _in_archive(archive, time, homework)
+    except DAMAGED as error:
+        raise Refused(f"the archive is damaged ({str(error)[:100]}): {HOW}") from None
+    except (RuntimeError, NotImplementedError) as error:
+        words = str(error)
+        if "encrypted" in words or "password" in words:
+            words = "it is encrypted"
+        raise Refused(f"the archive cannot be read ({words[:100]}): {HOW}") from None
 
 
-def renamed(chosen: Path, homework: str) -> str:
+# what the library raises on archives that are none, or no longer
+DAMAGED = (
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, UnicodeError),
+    *(ValueError, IndexError, KeyError, OverflowError),
+)
+
+
+def _in_archive(archive: zipfile.ZipFile, time: datetime, homework: str) -> Found:
+    found: dict[PurePosixPath, Candidate] = {}
+    others: dict[PurePosixPath, zipfile.ZipInfo] = {}
+
+    def content(member: zipfile.ZipInfo) -> bytes:
+        files.check_size(member.file_size)
+        with archive.open(member) as file:  # the size that it says may be a lie
+            data = file.read(files.MAX_BYTES + 1)
+        files.check_size(len(data))
+        return data
+
+    for member in archive.infolist():
+        # some programs of Windows write its own separator
+        path = PurePosixPath(member.filename.replace("\\", "/"))
+        if member.is_dir() or stat.S_ISLNK(member.external_attr >> 16):
+            continue
+        if not path.name or any(map(left_by_tools, path.parts)):
+            continue
+        if NOTEBOOK.fullmatch(path.name):
+
+            def read(member=member) -> Found:
+                note = _odd(member, time)
+                return Found(content(member), time, note=note)
+
+            found[path] = Candidate(path, read)
+        else:
+            others[path] = member
+    if found:
+        return choose(list(found.values()), homework)
+    raise _nothing(list(others), lambda path: content(others[path]))
+
+
+def _odd(member: zipfile.ZipInfo, time: datetime) -> str:
+    """What to say if the archive and what is in it tell different times."""
+    try:
+        inside = datetime(*member.date_time, tzinfo=UTC)
+    except ValueError:
+        return ""
+    if inside.year <= 1980:  # it does not know
+        return ""
+    if inside > time + ZONES:
+        return f"its time in the archive, {inside:%Y-%m-%d %H:%M}, is later than the archive's"
+    if inside < time - LONG_BEFORE:
+        return f"by its time in the archive it was written on {inside:%Y-%m-%d}"
+    return ""
+
+
+def _nothing(
+    others: list[PurePosixPath], read: Callable[[PurePosixPath], bytes]
+) -> Refused:
+    """There is no notebook; what there is instead."""
+    said = []
+    for path in sorted(others)[:3]:
+        try:
+            kind = what_it_is(read(path))
+        except (Refused, OSError):
+            kind = ""
+        said.append(f"{path.name} ({kind})" if kind else path.name)
+    only = f", only {', '.join(said)}" if said else ""
+    more = " and more" if len(others) > 3 else ""
+    return Refused(f"there is no notebook in it{only}{more}: {HOW}")
+
+
+def choose(found: list[Candidate], homework: str) -> Found:
+    """The notebook that is meant: the only one, that of the right name, the one with work.
+
+    The homework as it was given out does not count where there is anything else.
+
+    Raises:
+        Refused: there are several with work in them, and none is called as it should be.
+    """
+    if len(found) == 1:
+        return _taken(found[0], found[0].read(), homework, [])
+    right = [c for c in found if stem(c.path.name) == homework]
+    if len(found) > MAX_CHOICE:
+        if len(right) == 1:
+            return _taken(right[0], right[0].read(), homework, [])
+        raise _several(right or found, homework)
+    starter = Starter(homework)
+    read = [(candidate, _tried(candidate)) for candidate in found]
+    worked = [(c, f) for c, f in read if f and starter.has_work(f.content)]
+    untouched = [c.path.name for c, f in read if f and starter.is_untouched(f.content)]
+    for pool in (worked, read):
+        for kept in ([(c, f) for c, f in pool if c in right], pool):
+            if not kept:
+                continue
+            works = {starter.work(f.content) if f else "" for _, f in kept}
+            if len(kept) > 1 and (len(works) > 1 or "" in works):
+                raise _several([c for c, _ in kept], homework)
+            candidate, taken = kept[0]
+            beside = _beside(candidate, worked, untouched, homework)
+            return _taken(candidate, taken or candidate.read(), homework, beside)
+    raise Refused(f"there is no notebook in it: {HOW}")
+
+
+def _tried(candidate: Candidate) -> Found | None:
+    try:
+        return candidate.read()
+    except (Refused, OSError):
+        return None
+
+
+def _beside(
+    taken: Candidate,
+    worked: list[tuple[Candidate, Found]],
+    untouched: list[str],
+    homework: str,
+) -> list[str]:
+    """What to say of the notebooks that were not taken."""
+    said = []
+    if worked and untouched:
+        said.append(f"{', '.join(sorted(untouched))}: no work in it, and left out")
+    for other, _ in worked:
+        if other is not taken and homework in other.path.name:
+            said.append(f"{other.path.name} was not looked at")
+    return said
+
+
+def _several(found: list[Candidate], homework: str) -> Refused:
+    names = ", ".join(sorted(c.path.name for c in found[:5]))
+    return Refused(f"several notebooks ({names}): keep {homework}.ipynb")
+
+
+def _taken(
+    candidate: Candidate, found: Found, homework: str, beside: list[str]
+) -> Found:
+    named = renamed(candidate.path, homework)
+    note = "; ".join(filter(None, (named, *beside, found.note)))
+    return replace(found, note=visible(note))
+
+
+def renamed(chosen: PurePosixPath | Path, homework: str) -> str:
     """What to say if a notebook was not called as it should be."""
-    return "" if chosen.stem == homework else f"it was named {chosen.name}"
+    right = chosen.name == f"{homework}.ipynb"
+    return "" if right else f"it was named {visible(chosen.name)}"
+
+
+def in_words(error: Exception) -> str:
+    """Why a submission cannot be taken, whatever reading it has raised."""
+    if isinstance(error, Refused):
+        return visible(str(error))
+    if isinstance(error, OSError):
+        return error.strerror or str(error)
+    if isinstance(error, DAMAGED):
+        return f"it is damaged ({visible(str(error))[:100]}): {HOW}"
+    return f"it cannot be read ({type(error).__name__}: {visible(str(error))[:100]})"
 
 
 def store(course: Course, homework: str, student: str, found: Found) -> Outcome:
@@ -98,6 +307,7 @@ def store(course: Course, homework: str, student: str, found: Found) -> Outcome:
             files.write(path.with_name(course.SECRET), found.secret)
         return Outcome(student, Status.UNCHANGED, note=found.note)
     status = Status.REPLACED if path.is_file() else Status.COLLECTED
+    note = "; ".join(filter(None, (found.note, _alike(course, student))))
     with files.scratch(course.folder) as part:
         new = part / homework
         files.write(new / path.name, found.content)
@@ -111,7 +321,15 @@ def store(course: Course, homework: str, student: str, found: Found) -> Outcome:
             path.parent.rename(earlier)
         path.parent.parent.mkdir(parents=True, exist_ok=True)
         new.rename(path.parent)
-    return Outcome(student, status, note=found.note, earlier=earlier)
+    return Outcome(student, status, note=note, earlier=earlier)
+
+
+def _alike(course: Course, student: str) -> str:
+    """Another student whose name is the same on some file systems."""
+    place = course.folder / "submitted"
+    known = os.listdir(place) if place.is_dir() else []
+    same = [n for n in known if n != student and folded(n) == folded(student)]
+    return f"{visible(same[0])} is in the course, too: the same person?" if same else ""
 
 
 def refuse(
@@ -122,14 +340,14 @@ def refuse(
     Args:
         counts: whether it looks like a submission, and not like something beside them.
     """
-    reason = str(error)
-    if isinstance(error, OSError):
-        reason = error.strerror or str(error)
+    reason = in_words(error)
+    if not is_name(student):
+        return Outcome(student, Status.NOT_COLLECTED, reason=reason)
     place = course.notebook("submitted", student, homework).parent
-    if counts and STUDENT.fullmatch(student) and not _anything(place):
-        files.write(place / course.REFUSED, f"{reason}\n")
-    elif _anything(place):
+    if _anything(place):
         reason += "; what was collected before still counts"
+    elif counts:
+        files.write(place / course.REFUSED, f"{reason}\n")
     return Outcome(student, Status.NOT_COLLECTED, reason=reason)
 
 

@@ -2,10 +2,12 @@
 
 import contextlib
 import signal
+import sys
 import time
 import traceback
 from collections.abc import Iterator
 
+from byhand.cells import newer_python
 from grader.wire.messages import Fault
 
 AGAIN = 0.2  # seconds
@@ -24,6 +26,7 @@ def describe(error: BaseException) -> Fault:
         kind = type(error).__name__
         try:
             words = str(error)
+            words += _hint(error)
         except BaseException:
             words = ""
     lines = []
@@ -37,6 +40,19 @@ def describe(error: BaseException) -> Fault:
     if isinstance(error, SyntaxError):
         lines.append(f"line {error.lineno}: {(error.text or '').rstrip()}"[:300])
     return Fault(str(kind)[:100], words[:2000], tuple(lines[-10:]))
+
+
+def _hint(error: BaseException) -> str:
+    """What the student cannot know from Python's own words."""
+    if isinstance(error, SyntaxError) and (needed := newer_python(error)):
+        here = f"{sys.version_info[0]}.{sys.version_info[1]}"
+        return f". This needs Python {needed}; the grader has {here}"
+    if isinstance(error, ModuleNotFoundError) and error.name:
+        return (
+            f". The grader has no module {error.name.partition('.')[0]}: do without it, "
+            "or import it under try … except ImportError"
+        )
+    return ""
 
 
 class Clock:

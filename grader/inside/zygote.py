@@ -131,3 +131,4 @@ def _use_huge_pages() -> None:
 
 if __name__ == "__main__":
     main()
+    os._exit(0)  # PyTorch's parts complain when an interpreter takes itself down

@@ -16,7 +16,8 @@ class Dask:
     """A Dask cluster, each of whose workers judges one submission at a time.
 
     Args:
-        scheduler: its address, e.g. ``tcp://10.0.0.1:8786``.
+        scheduler: its address, e.g. ``tcp://10.0.0.1:8786``; or ``tls://…``, for which
+            Dask's own configuration names the certificates.
         walls: whether students' code is kept in a sandbox.
 
     Raises:
@@ -35,6 +36,11 @@ class Dask:
         except (OSError, ValueError) as error:
             raise CourseError(
                 f"No Dask scheduler answers at {scheduler}: {error}"
+            ) from None
+        except (TypeError, RuntimeError) as error:  # without certificates, say
+            raise CourseError(
+                f"Dask cannot talk to {scheduler}: {error}. For tls:// it has to know its "
+                "certificates (DASK_DISTRIBUTED__COMM__TLS__CA_FILE, …): see the guide."
             ) from None
         self.scheduler, self.walls = scheduler, walls
         self.students: dict[Any, str] = {}  # by future

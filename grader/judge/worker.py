@@ -14,6 +14,9 @@ from pathlib import Path
 from grader.errors import NoAnswer
 from grader.startup import no_search_for_garbage
 
+# PyTorch's parts complain about each other when an interpreter takes itself down
+# ("nanobind: leaked …"): also when it is told to while they are still being imported
+atexit.register(os._exit, 0)
 with no_search_for_garbage():
     import torch
     import torch.fx.experimental.symbolic_shapes  # as torch.autograd.grad does if called
@@ -30,8 +33,7 @@ with no_search_for_garbage():
     torch.set_num_threads(1)
     for _split in ("train", "test"):
         data.digits(_split)
-# PyTorch's parts complain about each other when an interpreter takes itself down
-atexit.register(os._exit, 0)
+atexit.register(os._exit, 0)  # once more: before what they have registered themselves
 
 GRACE = 120  # seconds that a judge may take beyond a submission's own limit
 _rooms: Rooms | None = None

@@ -1,13 +1,14 @@
 """Read a submission's file: any version, encoding mark or fault that there may be."""
 
-import json
 import re
 from typing import Any
 
 from nbformat import NotebookNode, from_dict
 
 from grader.errors import Unreadable
+from grader.notebook.decoding import HOW, decode
 from grader.notebook.outputs import shown
+from grader.notebook.pictures import Album
 from grader.notebook.sheet import Cell
 
 MAX_CELLS = 2_000
@@ -18,34 +19,23 @@ MAX_SOURCES = 2_000_000  # of all
 def read(data: bytes, outputs: bool = False) -> NotebookNode:
     """The notebook in a file, whatever version, encoding mark or fault it has.
 
+    What was odd about it is noted in its metadata (:func:`remarks`).
+
     Args:
         outputs: whether the text and the pictures that cells had shown are kept.
 
     Raises:
         Unreadable: there is no notebook in it.
     """
-    encoding = "utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
-    try:
-        text = data.decode(encoding)
-    except UnicodeDecodeError:
-        raise Unreadable("the file is not text in UTF-8") from None
-    if not text.strip():
-        raise Unreadable("the file is empty")
-    try:
-        content = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        reason = str(error)[:100]
-        raise Unreadable(f"the file is not a notebook ({reason})") from None
-    if not isinstance(content, dict):
-        raise Unreadable("the file is not a notebook (it holds no cells)")
+    content, notes = decode(data)
     cells = content.get("cells")
-    if cells is None:  # versions 1 to 3 kept them in worksheets
+    if not isinstance(cells, list):  # versions 1 to 3 kept them in worksheets
         sheets = content.get("worksheets")
         sheets = sheets if isinstance(sheets, list) else []
         found = [s.get("cells") for s in sheets if isinstance(s, dict)]
         cells = [c for part in found if isinstance(part, list) for c in part]
-    if not isinstance(cells, list) or not any(isinstance(c, dict) for c in cells):
-        raise Unreadable("the file is not a notebook (it holds no cells)")
+    if not any(isinstance(c, dict) for c in cells):
+        raise Unreadable(f"the file is not a notebook (it holds no cells): {HOW}")
     if len(cells) > MAX_CELLS:
         raise Unreadable(f"the notebook has {len(cells):,} cells")
     kernel = {"display_name": "Python 3 (ipykernel)", "language": "python"}
@@ -54,7 +44,13 @@ def read(data: bytes, outputs: bool = False) -> NotebookNode:
         {"nbformat": 4, "nbformat_minor": 5, "metadata": metadata, "cells": []}
     )
     cells = [c for c in cells if isinstance(c, dict)]
-    notebook.cells = [_cell(c) for c in cells]
+    album = Album()
+    notebook.cells = [_cell(c, album) for c in cells]
+    for place, cell in enumerate(notebook.cells, start=1):
+        size = len(cell.source)
+        if size > MAX_SOURCE:
+            cell.source = f"# Left out by the grader: {size:,} characters."
+            notes.append(f"cell {place} has {size:,} characters, and was left out")
     size = sum(len(cell.source) for cell in notebook.cells)
     if size > MAX_SOURCES:
         raise Unreadable(f"its cells have {size:,} characters")
@@ -63,7 +59,15 @@ def read(data: bytes, outputs: bool = False) -> NotebookNode:
         for cell, some in zip(notebook.cells, kept, strict=True):
             if cell.cell_type == "code":
                 cell.outputs = from_dict(some)
+    if album.refused:
+        notes.append(f"pictures in text cells that are not shown: {album.refused}")
+    notebook.metadata["byhand"] = {"read": notes}
     return notebook
+
+
+def remarks(notebook: NotebookNode) -> list[str]:
+    """What was odd about the file of a notebook that has been read."""
+    return list(notebook.metadata.get("byhand", {}).get("read", ()))
 
 
 def cells_of(notebook: NotebookNode) -> list[Cell]:
@@ -78,38 +82,53 @@ def cells_of(notebook: NotebookNode) -> list[Cell]:
     ]
 
 
+def joined(value: object) -> str:
+    """A text as notebooks keep it: whole, as lines, or as lines without their ends."""
+    found = value if isinstance(value, list) else [value]
+    parts = [part for part in found if isinstance(part, str)]
+    # nbformat 2, and tools that write such lists by themselves
+    bare = len(parts) > 1 and not any(part.endswith("\n") for part in parts[:-1])
+    whole = ("\n" if bare else "").join(parts)
+    return whole.encode("utf-8", "replace").decode()  # no lone surrogates
+
+
 def _saved(outputs: object) -> list[dict[str, Any]]:
     """The outputs that were saved with a cell, as a room would send them."""
-
-    def text(value: object) -> str:
-        parts = value if isinstance(value, list) else [value]
-        whole = "".join(part for part in parts if isinstance(part, str))
-        return whole.encode("utf-8", "replace").decode()
-
     found: list[dict[str, Any]] = []
     saved = outputs if isinstance(outputs, list) else []
     for output in (o for o in saved if isinstance(o, dict)):
-        if isinstance(output.get("data"), dict):
-            found.append({"data": {k: text(v) for k, v in output["data"].items()}})
-        elif output.get("output_type") == "error":
-            words = f"{text(output.get('ename'))}: {text(output.get('evalue'))}\n"
+        data = output.get("data")
+        if not isinstance(data, dict) and isinstance(output.get("png"), str | list):
+            data = {"image/png": output["png"]}  # before version 4
+        if isinstance(data, dict):
+            found.append({"data": {k: joined(v) for k, v in data.items()}})
+        elif output.get("output_type") in ("error", "pyerr"):
+            words = f"{joined(output.get('ename'))}: {joined(output.get('evalue'))}\n"
             found.append({"stream": "stderr", "text": words})
         else:
-            words = text(output.get("text"))
-            found.append({"stream": output.get("name"), "text": words})
+            words = joined(output.get("text"))
+            name = output.get("name", output.get("stream", "stdout"))
+            found.append({"stream": name, "text": words})
     return found
 
 
-def _cell(cell: dict[str, Any]) -> NotebookNode:
-    """A clean cell with the source, the id and the nbgrader entry of a submitted one."""
-    source = cell.get("source", cell.get("input", ""))
-    if isinstance(source, list):
-        source = "".join(part for part in source if isinstance(part, str))
-    source = source if isinstance(source, str) else ""
-    source = source.encode("utf-8", "replace").decode()  # no lone surrogates
-    if len(source) > MAX_SOURCE:
-        raise Unreadable(f"one cell has {len(source):,} characters")
-    new = new_cell(cell.get("cell_type") == "code", source)
+def _cell(cell: dict[str, Any], album: Album) -> NotebookNode:
+    """A clean cell with the source, the id and the nbgrader entry of a submitted one.
+
+    A text cell keeps its pictures, made small; those within its text as attachments.
+    """
+    source = joined(cell.get("source", cell.get("input", "")))
+    code = cell.get("cell_type") == "code"
+    level = cell.get("level")
+    if cell.get("cell_type") == "heading" and isinstance(level, int):  # version 3
+        source = f"{'#' * min(max(level, 1), 6)} {source}"
+    kept: dict[str, dict[str, str]] = {}
+    if not code:
+        kept = album.attachments(cell.get("attachments"))
+        source = album.taken_out(source, kept)
+    new = new_cell(code, source)
+    if kept:
+        new["attachments"] = from_dict(kept)
     metadata = cell.get("metadata")
     entry = metadata.get("nbgrader") if isinstance(metadata, dict) else None
     if isinstance(entry, dict) and isinstance(entry.get("grade_id"), str):

@@ -47,7 +47,11 @@ class SheetCell:
 
 @dataclass(frozen=True)
 class Sheet:
-    """All that the judge must know about a homework."""
+    """All that the judge must know about a homework.
+
+    Args:
+        others: the texts of the cells that belong to the homework and are not registered.
+    """
 
     homework: str
     cells: tuple[SheetCell, ...]
@@ -55,6 +59,7 @@ class Sheet:
     operators: tuple[str, ...] = ()
     limits: Limits = field(default_factory=Limits)
     salt: str = ""  # the course's secret, from which tests' numbers are drawn
+    others: tuple[str, ...] = ()
 
     @cached_property
     def _by_name(self) -> dict[str, SheetCell]:

@@ -1,6 +1,7 @@
 """What students get back: what is wrong, in words, and not the tests themselves."""
 
 import html
+import re
 
 from nbformat import NotebookNode, from_dict
 from nbgrader.preprocessors import ClearHiddenTests, GetGrades
@@ -74,3 +75,68 @@ def explain(notebook: NotebookNode, notes: list[str]) -> None:
         # nbformat's own function checks the cell, which takes longer than all else here
         cell = {"cell_type": "markdown", "id": "from-the-grader", "metadata": {}}
         notebook.cells.insert(0, from_dict(cell | {"source": words}))
+
+
+# what else there is to say to what a cell ended with
+WAYS_OUT = {
+    "SyntaxError": "Python cannot read this cell: run it, and mend that line.",
+    "ModuleNotFoundError": "The grader does not have that module: do without it.",
+    "NotAllowed": "Take that call out, and write what it does yourself.",
+}
+WAYS_OUT |= dict.fromkeys(("IndentationError", "TabError"), WAYS_OUT["SyntaxError"])
+
+
+def causes(notebook: NotebookNode) -> list[str]:
+    """What has gone wrong first, once each: what tests say may only follow from it.
+
+    That is how a cell of the student's ended, or a call that is not allowed.
+    """
+    exercises = titles(notebook)
+    found: dict[str, None] = {}
+    for place, cell in enumerate(notebook.cells, start=1):
+        entry = cell.metadata.get("nbgrader", {})
+        test = entry.get("grade") and not entry.get("solution")
+        for output in cell.get("outputs", ()):
+            kind = output.get("ename", "")
+            if output.get("output_type") != "error" or (test and kind != "NotAllowed"):
+                continue
+            *lines, words = output.get("traceback") or [kind]
+            name = entry.get("grade_id", "")
+            where = "" if test else f"{_place(cell, name, exercises, place)}: "
+            line = f" ({lines[-1]})" if lines else ""
+            parts = (f"{where}{words.strip()}{line}", WAYS_OUT.get(kind, ""))
+            found[" ".join(filter(None, parts))] = None
+    return list(found)
+
+
+def why_nothing(notebook: NotebookNode) -> str:
+    """For the instructor: why a submission has earned no point, in a line."""
+    words = causes(notebook)
+    for cell in notebook.cells:
+        if cell.metadata.get("nbgrader", {}).get("grade"):
+            said = [o["traceback"] for o in cell.get("outputs", ()) if "traceback" in o]
+            words += [f"{cell.metadata.nbgrader.grade_id}: {s[-1]}" for s in said if s]
+    line = " ".join(words[0].split()) if words else "no test has said why"
+    return line if len(line) <= 200 else f"{line[:200]} …"
+
+
+def titles(notebook: NotebookNode) -> dict[str, str]:
+    """The heading above each registered cell, by the cell's name; "" for the first."""
+    found: dict[str, str] = {}
+    heading = ""
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown" and cell.get("id") != "from-the-grader":
+            text = re.sub(r"(?ms)^(```|~~~).*?^\1", "", cell.source[:20_000])
+            for line in re.findall(r"(?m)^#{2,6} +(.+?)[ #]*$", text):
+                heading = re.sub(r"[`*]|</?\w+>", "", line)[:150]
+        if name := cell.metadata.get("nbgrader", {}).get("grade_id"):
+            found[name] = heading
+    return found
+
+
+def _place(cell: NotebookNode, name: str, exercises: dict[str, str], place: int) -> str:
+    if name:
+        title = exercises.get(name)
+        return f"the cell {name}" + (f" ({title})" if title else "")
+    first = next((line for line in cell.source.splitlines() if line.strip()), "")
+    return f"cell {place} ({first.strip()[:60]})"

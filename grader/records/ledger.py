@@ -16,7 +16,7 @@ from nbgrader.api import (
     new_uuid,
 )
 from nbgrader.preprocessors import AssignLatePenalties
-from nbgrader.utils import compute_checksum, determine_grade
+from nbgrader.utils import compute_checksum, determine_grade, is_task
 from sqlalchemy import bindparam, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
@@ -232,7 +232,7 @@ class Ledger:
             row = before.get(key)
             by_hand = None if row is None else row.manual_score
             extra = 0.0 if row is None else row.extra_credit or 0.0
-            auto = determine_grade(cells[name])[0] if cells else 0
+            auto = self._points_of(cells[name]) if cells else 0
             if not cells and row is not None and by_hand is not None:
                 auto = row.auto_score
             look = not cells or by_hand is not None or auto is None
@@ -245,6 +245,10 @@ class Ledger:
             points = 0.0 if points is None else points + extra
             marks[name] = Mark(points, self.sheet[name].points)
         self._put(GRADE, new, changed)
+
+    def _points_of(self, cell: NotebookNode) -> float | None:
+        """The points that a cell has earned; None where a person has to mark it."""
+        return None if is_task(cell) else determine_grade(cell)[0]
 
     def _write_comments(
         self,

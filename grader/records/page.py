@@ -4,22 +4,26 @@ Formulas become MathML, which browsers set by themselves; text cells may hold HT
 which only what is harmless is kept.
 """
 
+import base64
 import contextlib
+import html
 import re
+from collections import OrderedDict
 from collections.abc import Callable, Iterator
-from functools import lru_cache, wraps
 from pathlib import Path
 from types import SimpleNamespace
 from typing import ClassVar
+from urllib.parse import unquote
 from xml.etree import ElementTree
 
 import bleach
 from bleach.html5lib_shim import Filter
-from jinja2 import BytecodeCache
+from jinja2 import BytecodeCache, pass_context
+from jinja2.runtime import Context
 from latex2mathml.converter import convert
 from mistune.plugins.table import render_table_cell
 from nbconvert.exporters import HTMLExporter
-from nbconvert.filters import Highlight2HTML, markdown2html_mistune
+from nbconvert.filters import Highlight2HTML
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 from nbconvert.preprocessors import Preprocessor
 from nbformat import NotebookNode
@@ -28,10 +32,20 @@ from nbgrader.preprocessors import NbGraderPreprocessor
 
 from grader.course import files
 from grader.course.course import Course
+from grader.notebook.pictures import small
+from grader.records.feedback import causes, titles
 from grader.records.ledger import Recorded
+from grader.records.limited import Allowance
 
 TEMPLATES = Path(__file__).with_name("templates")
 MAX_LINE = 500  # characters
+MAX_CODE = 60_000  # of a cell of code
+MAX_BLANK = 30  # empty lines one after another
+MAX_PLAIN = 100_000  # of a text that is shown as it is
+MAX_PICTURES = 7_000_000  # of a text cell's pictures in base64
+MAX_OUTPUTS = 6_000_000  # of all that cells have shown
+MAX_PAGE = 16_000_000  # of the HTML of all cells
+LARGE = 300_000  # a picture that is made small for the page
 MAX_FORMULA = 2_000
 REMEMBERED = 500  # cells whose HTML is kept: most of them are the same for all students
 MAX_REMEMBERED = 20_000  # characters of one
@@ -40,10 +54,16 @@ TAGS = {
     *("p", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "br", "div", "span", "pre"),
     *("table", "thead", "tbody", "tr", "th", "td", "details", "summary", "del"),
 }
+ATTACHED = "attachment"
+SHOWN = ("image/png", "image/jpeg")
+BASE64 = re.compile(r"[A-Za-z0-9+/=]+")
+PICTURE = re.compile(r'(<img alt="[^"]*"(?: width="\d+")?) src="attachment:([^"]*)">')
 PROTOCOLS = {"http", "https", "mailto"}
 ATTRIBUTES = {
     "a": lambda tag, name, value: (
-        name in ("href", "title") or (name, value) == ("class", "anchor-link")
+        (name == "href" and not value.strip().lower().startswith(ATTACHED))
+        or name == "title"
+        or (name, value) == ("class", "anchor-link")
     ),
     "span": ["class"],  # of code in colours
     "div": lambda tag, name, value: (name, value) == ("class", "highlight"),
@@ -61,35 +81,75 @@ MATH_ATTRIBUTES = {
 OPEN, CLOSE = "\ue000", "\ue001"  # around a formula's number; nobody's characters
 
 
-def remembered(function: Callable[..., str]) -> Callable[..., str]:
-    """Keep what a function of a text returned last, for texts of the usual size."""
-    known = lru_cache(REMEMBERED)(function)
+class Remembered:
+    """A function of a text that keeps what it returned last, and keeps to a time.
 
-    @wraps(function)
-    def call(text: str, *args) -> str:
-        return (known if len(text) < MAX_REMEMBERED else function)(text, *args)
+    Args:
+        function: called with the text alone.
+        plain: what is said instead where it fails or takes too long.
+    """
 
-    return call
+    def __init__(self, function: Callable[[str], str], plain: Callable[[str], str]):
+        self.function, self.plain = function, plain
+        self.known: OrderedDict[str, str] = OrderedDict()
+
+    def __call__(self, text: str, allowance: Allowance | None = None) -> str:
+        if text in self.known:
+            self.known.move_to_end(text)
+            return self.known[text]
+        html = (allowance or Allowance()).render(self.function, text)
+        if html is None:
+            return self.plain(text)
+        if len(text) < MAX_REMEMBERED:
+            self.known[text] = html
+            if len(self.known) > REMEMBERED:
+                self.known.popitem(last=False)
+        return html
 
 
-@remembered
+def as_it_is(text: str) -> str:
+    """A text that cannot be rendered, or not in time: its characters."""
+    short = text if len(text) <= MAX_PLAIN else f"{text[:MAX_PLAIN]} …"
+    return f'<pre tabindex="0">{html.escape(short)}</pre>\n'
+
+
 def safe_markdown(source: str) -> str:
     """A text cell as HTML in which nothing of a student's runs, loads or covers the page.
 
     For nbconvert, in place of its own filter: in the formgrader, a script would have the
     rights of the instructor's server. Formulas are left to MathJax, which it has.
     """
-    return bleach.clean(
-        markdown2html_mistune(source),
-        tags=TAGS,
-        attributes=ATTRIBUTES,
-        protocols=PROTOCOLS,
-    )
+    return with_pictures(_safe(source), {})
 
 
-@remembered
-def page_markdown(source: str) -> str:
+@pass_context
+def marker_markdown(context: Context, source: str) -> str:
+    """The same with the cell's pictures, and a bound on the time for all its cells."""
+    resources, cell = context.get("resources") or {}, context.get("cell") or {}
+    allowance = resources.setdefault("byhand_allowance", Allowance())
+    found = cell.get("attachments") if cell.get("source") == source else None
+    return with_pictures(_safe(source, allowance), found or {})
+
+
+def page_markdown(
+    source: str, attachments: dict | None = None, allowance: Allowance | None = None
+) -> str:
     """The same for the page: with formulas in MathML, and links that lead somewhere."""
+    return with_pictures(_page(source, allowance), attachments or {})
+
+
+def _render_safe(source: str) -> str:
+    cleaner = bleach.Cleaner(
+        tags=TAGS | {"img"},
+        attributes=ATTRIBUTES | {"img": _of_a_picture},
+        protocols=PROTOCOLS | {ATTACHED},
+        filters=[_Pictures],
+    )
+    renderer = _Plain(escape=False)
+    return cleaner.clean(MarkdownWithMath(renderer=renderer).render(source))
+
+
+def _render_page(source: str) -> str:
     source = source.replace(OPEN, "").replace(CLOSE, "")
     renderer = _Renderer(escape=False, exclude_anchor_links=True)
     text = MarkdownWithMath(renderer=renderer).render(source)
@@ -98,19 +158,62 @@ def page_markdown(source: str) -> str:
         return _Formulas(source, renderer.formulas)
 
     cleaner = bleach.Cleaner(
-        tags=TAGS,
-        attributes=ATTRIBUTES | {"a": _leads_somewhere},
-        protocols=PROTOCOLS,
-        filters=[put_formulas],
+        tags=TAGS | {"img"},
+        attributes=ATTRIBUTES | {"a": _leads_somewhere, "img": _of_a_picture},
+        protocols=PROTOCOLS | {ATTACHED},
+        filters=[put_formulas, _Pictures],
     )
     return cleaner.clean(text)
+
+
+_safe = Remembered(_render_safe, as_it_is)
+_page = Remembered(_render_page, as_it_is)
+
+
+def with_pictures(text: str, attachments: dict) -> str:
+    """Cleaned HTML with the pictures in their places.
+
+    In it an ``<img>`` can only be one that :class:`_Pictures` has let through.
+    """
+    left = [MAX_PICTURES]
+
+    def put(match: re.Match) -> str:
+        name = html.unescape(match[2])
+        for key in (name, unquote(name), unquote(html.unescape(name))):
+            kinds = attachments.get(key)
+            for kind, data in kinds.items() if isinstance(kinds, dict) else ():
+                if kind in SHOWN and isinstance(data, str) and BASE64.fullmatch(data):
+                    left[0] -= len(data)
+                    if left[0] < 0:
+                        return "[another picture: the page would be too large]"
+                    return f'{match[1]} src="data:{kind};base64,{data}">'
+        return "[a picture that is not in the file, or cannot be shown]"
+
+    text = PICTURE.sub(put, text)
+    if attachments and text.startswith("<pre tabindex"):  # it could not be rendered
+        names = [html.escape(str(name)) for name in attachments]
+        extra = "".join(f'<img alt="{n}" src="{ATTACHED}:{n}">' for n in names)
+        text += PICTURE.sub(put, extra)
+    return text
+
+
+def _of_a_picture(tag: str, name: str, value: str) -> bool:
+    return name in ("src", "alt") or (name == "width" and value.isdigit())
 
 
 def _leads_somewhere(tag: str, name: str, value: str) -> bool:
     return name == "href" and value.startswith(("http:", "https:", "mailto:"))
 
 
-class _Renderer(IPythonRenderer):
+class _Plain(IPythonRenderer):
+    """Names pictures, and does not look for them."""
+
+    def image(self, text: str, url: str, title: str | None = None) -> str:
+        words = html.escape(html.unescape(re.sub(r"<[^>]*>", "", text)))
+        return f'<img alt="{words}" src="{html.escape(url)}">'
+
+
+class _Renderer(_Plain):
     """Puts a number in the place of each formula."""
 
     def __init__(self, **options):
@@ -133,6 +236,26 @@ class _Renderer(IPythonRenderer):
 
     def inline_math(self, body: str) -> str:
         return self._formula(body, False)
+
+
+class _Pictures(Filter):
+    """Lets the cell's own pictures through, and names all others."""
+
+    def __iter__(self):
+        for token in super().__iter__():
+            if token.get("name") != "img":
+                yield token
+                continue
+            found = {name: value for (_, name), value in token.get("data", {}).items()}
+            words, source = found.get("alt", ""), found.get("src", "")
+            if not source.startswith(f"{ATTACHED}:"):
+                yield {"type": "Characters", "data": f"[a picture: {words}]"}
+                continue
+            data = {(None, "alt"): words or "A picture of yours."}
+            if "width" in found:
+                data[None, "width"] = found["width"][:4]
+            data[None, "src"] = source
+            yield {"type": "EmptyTag", "namespace": None, "name": "img", "data": data}
 
 
 class _Formulas(Filter):
@@ -192,14 +315,26 @@ def _element_tokens(element: ElementTree.Element) -> Iterator[dict]:
 
 
 class ShortLines(Preprocessor):
-    """Cut very long lines: colouring them takes time that grows as their square."""
+    """Cut code to what can be read: colouring some takes time that grows as its square."""
 
     def preprocess_cell(self, cell, resources, index):
-        lines = cell.source.split("\n")
-        if max(map(len, lines)) > MAX_LINE:
-            short = [n if len(n) <= MAX_LINE else f"{n[:MAX_LINE]} …" for n in lines]
-            cell.source = "\n".join(short)
+        if cell.cell_type == "code":
+            cell.source = shortened(cell.source)
         return cell, resources
+
+
+def shortened(source: str) -> str:
+    """Code without endless lines, and without thousands of empty ones."""
+    if len(source) > MAX_CODE:
+        source = f"{source[:MAX_CODE]}\n…"
+    found: list[str] = []
+    blank = 0
+    for line in source.split("\n"):
+        blank = 0 if line.strip() else blank + 1
+        if blank > MAX_BLANK:
+            continue
+        found.append(line if len(line) <= MAX_LINE else f"{line[:MAX_LINE]} …")
+    return "\n".join(found)
 
 
 class Summarise(NbGraderPreprocessor):
@@ -207,12 +342,14 @@ class Summarise(NbGraderPreprocessor):
 
     def preprocess(self, nb, resources):
         found = resources["nbgrader"]
+        exercises = titles(nb)
         marks = [
-            _mark(cell)
+            _mark(cell, exercises.get(cell.metadata.nbgrader.grade_id, ""))
             for cell in nb.cells
             if cell.metadata.get("nbgrader", {}).get("grade")
             or cell.metadata.get("nbgrader", {}).get("task")
         ]
+        failed = [mark for mark in marks if mark.words and not mark.full]
         resources["page"] = SimpleNamespace(
             title=_title(nb) or found["notebook"],
             points=_number(found["score"]),
@@ -220,12 +357,51 @@ class Summarise(NbGraderPreprocessor):
             late=_number(found["late_penalty"]) if found["late_penalty"] else "",
             marks=marks,
             by_name={mark.name: mark for mark in marks},
+            causes=causes(nb)[:3] if failed else [],
+            several=len(failed) > 1,
             reason=None,
         )
+        _bound(nb)
         return nb, resources
 
 
-def _mark(cell: NotebookNode) -> SimpleNamespace:
+def _bound(nb: NotebookNode) -> None:
+    """Leave of what cells have shown as much as a page can hold; large pictures small."""
+    left = MAX_OUTPUTS
+    for cell in nb.cells:
+        kept = []
+        for output in cell.get("outputs", ()):
+            data = output.get("data", {})
+            picture = data.get("image/png") or data.get("image/jpeg")
+            if isinstance(picture, str) and len(picture) > LARGE:
+                _make_small(data, picture)
+            if "traceback" not in output:
+                left -= sum(map(len, data.values())) + len(output.get("text", ""))
+            if left < 0:
+                words = "There is more, but the page would be too large.\n"
+                kept.append(
+                    NotebookNode(output_type="stream", name="stdout", text=words)
+                )
+                break
+            kept.append(output)
+        if kept:
+            cell.outputs = kept
+
+
+def _make_small(data: dict, picture: str) -> None:
+    try:
+        made, _ = small(base64.b64decode(picture))
+    except ValueError:
+        made = None
+    for kind in ("image/png", "image/jpeg"):
+        data.pop(kind, None)
+    if made:
+        data[made[0]] = base64.b64encode(made[1]).decode()
+    else:
+        data["text/plain"] = "A picture that is too large to be shown here."
+
+
+def _mark(cell: NotebookNode, title: str) -> SimpleNamespace:
     """What became of one test, or of what a person marks."""
     entry = cell.metadata["nbgrader"]
     points, most = entry.get("score") or 0, entry.get("points") or 0
@@ -234,6 +410,7 @@ def _mark(cell: NotebookNode) -> SimpleNamespace:
     by_hand = entry.get("solution") or entry.get("task")
     return SimpleNamespace(
         name=entry["grade_id"],
+        title=title,
         points=_number(points),
         most=_number(most),
         full=points >= most,
@@ -284,19 +461,40 @@ class Page(HTMLExporter):
             "extra_template_paths": [],
         }
         super().__init__(**options | own)
-        self._colour = remembered(Highlight2HTML(parent=self).__call__)
+        self._colour = Remembered(Highlight2HTML(parent=self).__call__, as_it_is)
+        self._start()
+
+    def _start(self) -> None:
+        self.allowance, self.room = Allowance(), MAX_PAGE
 
     def _create_environment(self):
         environment = super()._create_environment()
         environment.bytecode_cache = _Templates()
         environment.filters["highlight_code"] = self._highlight
-        environment.filters["page_markdown"] = page_markdown
+        environment.filters["page_markdown"] = self._markdown
         return environment
 
     def _highlight(self, text: str) -> str:
-        return self._colour(text).replace("<pre>", '<pre tabindex="0">', 1)
+        colours = self._colour(text, self.allowance)
+        if "tabindex" not in colours[:100]:
+            colours = colours.replace("<pre>", '<pre tabindex="0">', 1)
+        return self._fitting(colours, text)
+
+    def _markdown(self, text: str, attachments: dict | None = None) -> str:
+        return self._fitting(page_markdown(text, attachments, self.allowance), text)
+
+    def _fitting(self, html: str, text: str) -> str:
+        """It, or as much of the text itself as there is room for on the page."""
+        self.room -= len(html)
+        if self.room >= 0:
+            return html
+        self.room += len(html)
+        words = as_it_is(text[: max(self.room // 8, 200)])
+        self.room -= len(words)
+        return words
 
     def from_notebook_node(self, nb, resources=None, **options):
+        self._start()
         nb, resources = self._preprocess(nb, self._init_resources(resources))
         return self.template.render(nb=nb, resources=resources), resources
 
@@ -332,7 +530,9 @@ class Pages:
             _ = self.exporter.template
             for cell in notebook.cells:
                 if cell.cell_type in show:
-                    filters[show[cell.cell_type]](cell.source)
+                    source = cell.source
+                    source = shortened(source) if cell.cell_type == "code" else source
+                    filters[show[cell.cell_type]](source)
 
     def write(self, student: str, graded: NotebookNode, recorded: Recorded) -> None:
         """Write a student's page; an earlier one stays until then.

@@ -16,7 +16,7 @@ from grader.course.cache import Cache
 from grader.course.course import Course
 from grader.judge.local import Local
 from grader.judge.sandbox import check_unseen
-from grader.notebook.reading import cells_of, read
+from grader.notebook.reading import cells_of, read, remarks
 from grader.notebook.repair import repair
 from grader.notebook.sheet import Cell, Sheet
 from grader.notebook.verdict import Verdict
@@ -33,7 +33,7 @@ class Repair(NbGraderPreprocessor):
     def preprocess(self, nb, resources):
         sheet = current_sheet(Course(), resources["nbgrader"]["assignment"])
         clean = read(nbformat.writes(nb).encode(), outputs=not sheet.tests)
-        notes = repair(clean, sheet)
+        notes = [*remarks(clean), *repair(clean, sheet)]
         clean.metadata["byhand"] = {"repaired": notes}
         return clean, resources
 

@@ -92,11 +92,21 @@ def load_sheet(course: Course, homework: str) -> Sheet:
             )
     rules, order = _rules(_source(homework))
     cells.sort(key=lambda cell: order.get(cell.name, len(order)))
-    return Sheet(homework, tuple(cells), **rules, salt=course.secret())
+    others = _others(_source(homework))
+    salt = course.secret()
+    return Sheet(homework, tuple(cells), **rules, salt=salt, others=others)
 
 
 def _source(homework: str) -> Path:
     return ROOT / "solutions" / homework / f"{homework}.ipynb"
+
+
+def _others(path: Path) -> tuple[str, ...]:
+    """The texts of the cells that are not registered, as students get them."""
+    if not path.exists():
+        return ()
+    cells = nbformat.read(path, 4).cells
+    return tuple(c.source for c in cells if not c.metadata.get("nbgrader"))
 
 
 def _rules(path: Path) -> tuple[dict[str, Any], dict[str, int]]:

@@ -2,14 +2,18 @@
 
 from tests.attacks.attack import Attack, everything, linear
 
-# Whoever imports the room's modules gets others; its own are where it has left a function.
-ROOM = """
-room = get_ipython().compile.get_code_name.__globals__
-snapshot, wire = room["Served"].serve.__globals__, room["codec"]
+# the room's own modules are hidden: the frames of the interpreter lead to them
+LIVE = """
+import sys
+room = sys._getframe()
+while room.f_globals.get("__name__") != "grader.inside.room":
+    room = room.f_back
+room = room.f_globals
 """
-WIRE = f"""
-{ROOM}
+WIRE = """
 import json, socket, time
+@LIVE@
+wire = room["codec"]
 honest = wire.send
 def frame(tree, data=b"", sizes=None):
     tree = tree if isinstance(tree, bytes) else json.dumps(tree).encode()
@@ -32,7 +36,7 @@ wire.send = send
 
 def says(do: str, when: str = "call") -> str:
     """Code that makes the room do this in place of an answer, e.g. to calls."""
-    code = WIRE.replace("@WHEN@", f"if {when}:")
+    code = WIRE.replace("@LIVE@", LIVE).replace("@WHEN@", f"if {when}:")
     return code.replace("@DO@", "\n        ".join(do.strip().splitlines()))
 
 
@@ -175,16 +179,17 @@ DOOR = [
     Attack(
         "patched-room",
         "the room's own code is replaced: it says that all is well",
-        f"""{ROOM}
+        LIVE
+        + """
 room["Served"].serve = lambda self: None
-room["Room"].snapshot = lambda self, request: {{"signal": 0, "code": 0}}
-room["describe"] = snapshot["describe"] = lambda error: None
+room["Room"].snapshot = lambda self, request: {"signal": 0, "code": 0}
+room["describe"] = lambda error: None
 """,
     ),
     Attack(
         "unseen-changes",
         "the room does not see that arguments were changed",
-        f'{ROOM}snapshot["_same"] = lambda one, other: True',
+        "import grader.inside.snapshot as room\nroom._same = lambda *tensors: True",
         {
             "linear_backward": """
 def linear_backward(dout, X, W):
@@ -196,7 +201,9 @@ def linear_backward(dout, X, W):
     Attack(
         "listening",
         "what the judge sends is read and printed",
-        f"""{ROOM}
+        LIVE
+        + """
+wire = room["codec"]
 take = wire.receive
 heard = []
 def receive(*a):

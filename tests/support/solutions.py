@@ -5,18 +5,18 @@ The tables of a homework, in ``tests/homeworks/<name>/``, list what students get
 ``tests/test_homeworks.py`` runs them.
 """
 
-import ast
 import re
-import types
-from collections import OrderedDict
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from types import CodeType
 
 import matplotlib
 import nbformat
 import torch
-from IPython.core.inputtransformer2 import TransformerManager
+
+from byhand.cells import names, only_defines, plain_python
+from tests.support.door import Door
 
 ROOT = Path(__file__).parents[2]
 # a solution's source, or what to replace in the reference solution, and by what
@@ -62,17 +62,6 @@ class SourceCell:
     source: str
     points: float = 0
 
-    @property
-    def tree(self) -> ast.Module:
-        return _parse(self.source)
-
-    def defines(self) -> set[str]:
-        found = (ast.FunctionDef, ast.ClassDef)
-        return {node.name for node in self.tree.body if isinstance(node, found)}
-
-    def uses(self) -> set[str]:
-        return {n.id for n in ast.walk(self.tree) if isinstance(n, ast.Name)}
-
 
 class Homework:
     """The graded cells of a homework's source notebook, in order."""
@@ -107,49 +96,74 @@ class Homework:
             source = source.replace(old, new)
         return source
 
+    def before(self, cell: str) -> set[str]:
+        """The tests that come before a cell."""
+        place = [c.name for c in self.cells].index(cell)
+        return {c.name for c in self.cells[:place] if c.kind == "test"}
+
     def dependents(self, cell: str) -> set[str]:
         """The tests that use what a solution cell defines, directly or not."""
-        names, tests = set(), set()
+        bound, tests = set(), set()
         for other in self.cells:
-            if other.name == cell:
-                names |= other.defines()
-            elif other.uses() & names:
-                names |= other.defines() if other.kind == "solution" else set()
-                tests |= {other.name} if other.kind == "test" else set()
+            used, binds = names(other.source)
+            if other.name == cell or (used & bound and other.kind != "test"):
+                bound |= binds
+            elif used & bound:
+                tests.add(other.name)
         return tests
+
+    def untouched(self, cell: str, source: str) -> set[str]:
+        """The tests whose outcome is known where a cell has this source: they pass.
+
+        They pass without the cell, as ``tests/test_homeworks.py`` makes sure, so they
+        use nothing that it binds. And all that this source does is to bind the same
+        names to other functions and classes; one that does more leaves no test
+        untouched. When tests call these functions, the others could notice only by
+        what all share: random numbers, which :meth:`grade` sets before each test, and
+        PyTorch's settings, which it finds unchanged after each.
+        """
+        own = names(self.source(cell))[1]
+        if not only_defines(source) or not names(source)[1] <= own:
+            return set()
+        return set(self.tests) - self.dependents(cell)
 
     def grade(
         self,
         solutions: dict[str, str] | None = None,
         skip: set[str] = frozenset(),
         door: bool = False,
+        seed: int = 0,
     ) -> dict[str, Exception | None]:
         """What each test raised, None for nothing.
 
         Args:
             solutions: sources by cell, in place of the reference solutions.
             skip: tests to leave out.
-            door: let only plain data pass between the solutions and the tests, as a
-                grader does that keeps them in two processes.
+            door: have the solutions and the tests in two rooms, as the grader has.
+            seed: of PyTorch's random numbers, before each cell.
+
+        Raises:
+            AssertionError: a test, or a solution that it called, has left a setting
+                of PyTorch changed.
         """
         room, results = {}, {}
         matplotlib.use("Agg")
-        before = torch.is_grad_enabled()
+        autograd, dtype, *_ = _settings()
         try:
             for cell in self.cells:
+                torch.default_generator.manual_seed(seed)
                 if cell.kind != "test":
                     source = (solutions or {}).get(cell.name, cell.source)
-                    exec(_compile(source, cell.name), room)
+                    exec(compiled(source, cell.name), room)
                 elif cell.name not in skip:
-                    # each test for itself: none relies on the names of another
-                    names = _outside(room) if door else dict(room)
-                    # a homework may have switched autograd off, a judge has it on
-                    inside = torch.is_grad_enabled()
-                    torch.set_grad_enabled(inside or door)
-                    results[cell.name] = _raised(cell, names)
-                    torch.set_grad_enabled(inside)
+                    settings = _settings()
+                    results[cell.name] = (_beyond if door else _within)(room, cell)
+                    assert _settings() == settings, (
+                        f"{cell.name} leaves PyTorch with other settings."
+                    )
         finally:
-            torch.set_grad_enabled(before)
+            torch.set_grad_enabled(autograd)
+            torch.set_default_dtype(dtype)
         return results
 
 
@@ -172,73 +186,36 @@ def secrets(name: str, kinds: str = "HIDDEN|SOLUTION") -> list[str]:
     ]
 
 
-def _raised(cell: SourceCell, names: dict) -> Exception | None:
+@cache
+def compiled(source: str, name: str) -> CodeType:
+    """A cell, ready to run."""
+    return compile(plain_python(source), name, "exec")
+
+
+def _within(room: dict, test: SourceCell) -> Exception | None:
+    # each test for itself: none relies on the names of another
+    return _raised(test, dict(room))
+
+
+def _beyond(room: dict, test: SourceCell) -> Exception | None:
+    door = Door(room)
+    with torch.enable_grad():  # the homework may have switched it off in the room
+        return _raised(test, door.begin(sorted(names(test.source)[0])))
+
+
+def _raised(test: SourceCell, scope: dict) -> Exception | None:
     try:
-        exec(_compile(cell.source, cell.name), names)
+        exec(compiled(test.source, test.name), scope)
     except Exception as error:
         return error
     return None
 
 
-@cache
-def _parse(source: str) -> ast.Module:
-    return ast.parse(TransformerManager().transform_cell(source))
-
-
-@cache
-def _compile(source: str, name: str) -> types.CodeType:
-    return compile(_parse(source), name, "exec")
-
-
-# The door between two rooms, in miniature: what crosses is copied plain data; all else
-# stays where it is, and the other side gets a handle to call and to read from.
-
-
-class Handle:
-    def __init__(self, thing, grad: bool):
-        """``grad``: whether autograd is on in the room."""
-        self.__dict__.update(_thing=thing, _grad=grad)
-
-    def __call__(self, *args, **kwargs):
-        args = [_into(a) for a in args]
-        kwargs = {k: _into(v) for k, v in kwargs.items()}
-        with torch.set_grad_enabled(self._grad):
-            return _out(self._thing(*args, **kwargs), self._grad)
-
-    def __getattr__(self, name):
-        return _out(getattr(self._thing, name), self._grad)
-
-    def __setattr__(self, name, value):
-        raise TypeError("tests read from the student's objects, they do not write")
-
-
-def _outside(room: dict) -> dict:
-    own = {k: v for k, v in room.items() if not k.startswith("_")}
-    own = {k: v for k, v in own.items() if not isinstance(v, types.ModuleType)}
-    return {k: _out(v, torch.is_grad_enabled()) for k, v in own.items()}
-
-
-def _plain(value, other):
-    """Copies of plain data; of anything else, what ``other`` makes of it."""
-    if type(value) in (torch.Tensor, torch.nn.Parameter):
-        return value.detach().clone(memory_format=torch.contiguous_format)
-    if type(value) in (type(None), bool, int, float, str):
-        return value
-    if type(value) in (tuple, list):
-        return type(value)(_plain(v, other) for v in value)
-    if type(value) in (dict, OrderedDict):
-        return {_plain(k, other): _plain(v, other) for k, v in value.items()}
-    return other(value)
-
-
-def _out(value, grad: bool):
-    return _plain(value, lambda thing: Handle(thing, grad))
-
-
-def _into(value):
-    def other(value):
-        if isinstance(value, Handle):
-            return value._thing
-        raise TypeError(f"a {type(value).__name__} cannot cross the door")
-
-    return _plain(value, other)
+def _settings() -> tuple:
+    """What code could leave changed in PyTorch for all that comes later."""
+    return (
+        torch.is_grad_enabled(),
+        torch.get_default_dtype(),
+        torch.get_default_device(),
+        torch.are_deterministic_algorithms_enabled(),
+    )

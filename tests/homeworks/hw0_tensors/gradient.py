@@ -46,6 +46,33 @@ WRONG = mistakes(
             {LEAF: "leaf = x.double().clone().requires_grad_()"},
             "keep torch.float32",
         ),
+        "knows the functions of the sheet": (
+            """
+def gradient(f, x):
+    known = {squares: 2 * x, cubes: 3 * x**2, waves: x.cos() / x.numel()}
+    return known.get(f, 2 * x)
+""",
+            "gradient of squares, whatever f is",
+        ),
+        "knows them by their names": (
+            """
+def gradient(f, x):
+    known = {"squares": 2 * x, "cubes": 3 * x**2, "waves": x.cos() / x.numel()}
+    return known.get(f.__name__, torch.zeros_like(x))
+""",
+            "another f than squares, cubes and waves is wrong.*0 everywhere",
+        ),
+        "knows them by trying": (
+            """
+def gradient(f, x):
+    value = f(x)
+    for guess, slope in ((squares, 2 * x), (cubes, 3 * x**2)):
+        if torch.isclose(value, guess(x)):
+            return slope
+    return x.cos() / x.numel()
+""",
+            "gradient of waves, whatever f is",
+        ),
     },
 )
 

@@ -59,6 +59,21 @@ WRONG = mistakes(
     },
 )
 
+WRONG += mistakes(
+    "gradients",
+    "gradients_test",
+    {
+        "knows the losses of the sheet": (
+            """
+def gradients(losses, x):
+    known = {squares: 2 * x, cubes: 3 * x**2, waves: x.cos() / x.numel()}
+    return [known.get(loss, 2 * x) for loss in losses]
+""",
+            "other losses than squares, cubes and waves",
+        ),
+    },
+)
+
 RIGHT = styles(
     "gradients",
     {

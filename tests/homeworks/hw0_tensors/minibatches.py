@@ -56,6 +56,14 @@ WRONG = mistakes(
             {DEAL: f"({DEAL[1:-1]})"},
             "must be a list of tuples",
         ),
+        "turned round": (
+            {PERMUTATION: "torch.arange(len(X)).flip(0)"},
+            "order is not random: .* places further in the data",
+        ),
+        "rotated by the seed": (
+            {PERMUTATION: "torch.arange(len(X)).roll(seed + 1)"},
+            "order is not random: .* places further in the data",
+        ),
         "images without labels": (
             {"(X[rows], y[rows])": "X[rows]"},
             "every batch must be a tuple",

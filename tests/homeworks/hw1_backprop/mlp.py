@@ -40,6 +40,10 @@ WRONG = mistakes(
             {"torch.zeros(d_out)": "torch.randn(d_out, generator=g)"},
             "b1 at the start is wrong",
         ),
+        "biases that leave every ReLU dead": (
+            {"torch.zeros(d_out)": "torch.full((d_out,), -1e6)"},
+            "b1 at the start is wrong",
+        ),
         "layers counted from 0": (
             {
                 "        ### END SOLUTION\n\n    def forward": (
@@ -73,6 +77,38 @@ WRONG += mistakes(
             {"H = relu_forward(Z)": "H = sigmoid_forward(Z)"},
             "not the sigmoid",
         ),
+        "biases not added": (
+            {
+                'linear_forward(H, self.params[f"W{k}"], self.params[f"b{k}"])': (
+                    'H @ self.params[f"W{k}"].T'
+                )
+            },
+            "The biases are not added",
+        ),
+        "parameters kept from the start": (
+            {
+                "        ### END SOLUTION\n\n    def forward": (
+                    "        self.kept = dict(self.params)\n"
+                    "        ### END SOLUTION\n\n    def forward"
+                ),
+                'self.params[f"W{k}"], self.params[f"b{k}"]': (
+                    'self.kept[f"W{k}"], self.kept[f"b{k}"]'
+                ),
+            },
+            r"parameters that the network was made with: read self\.params",
+        ),
+        "ReLUs that are always dead": (
+            {"H = relu_forward(Z)": "H = relu_forward(Z - 1e6)"},
+            r"forward\(X\) of MLP\(\[5, 4, 3\]\) is wrong",
+        ),
+        "the last bias, whatever the input": (
+            {"return Z": "return torch.zeros_like(Z) + self.params[f'b{k}']"},
+            r"forward\(X\) of MLP\(\[5, 4, 3\]\) is wrong",
+        ),
+        "not a number, whatever the input": (
+            {"return Z": "return Z * float('nan')"},
+            r"forward\(X\) of MLP\(\[5, 4, 3\]\) is wrong",
+        ),
     },
 )
 
@@ -95,6 +131,14 @@ WRONG += mistakes(
         "output of a layer for its input": (
             {"self.inputs[k - 1], self": "self.pre_activations[k - 1], self"},
             r"grads\['W2'\] has shape \(3, 3\), expected \(3, 4\)",
+        ),
+        "gradients of 0": (
+            {
+                "        return grads\n": (
+                    "        return {n: torch.zeros_like(d) for n, d in grads.items()}\n"
+                )
+            },
+            "0 everywhere",
         ),
         "averaged over the batch once more": (
             {

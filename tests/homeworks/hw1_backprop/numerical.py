@@ -48,6 +48,30 @@ def numerical_gradient(f, x, eps=1e-5):
 """,
             "IndexError",
         ),
+        "knows the gradient of cubes": (
+            """
+def numerical_gradient(f, x, eps=1e-5):
+    return 3 * x**2
+""",
+            "gradient of cubes, whatever f is: use f by calling it",
+        ),
+        "recognises functions by their names": (
+            """
+def numerical_gradient(f, x, eps=1e-5):
+    known = {"cubes": 3 * x**2 + eps**2, "product": x.prod() / x}
+    return known.get(f.__name__, torch.zeros_like(x))
+""",
+            "another f than cubes and product is wrong.*0 everywhere",
+        ),
+        "recognises functions by trying them": (
+            """
+def numerical_gradient(f, x, eps=1e-5):
+    if abs(float(f(x)) - float((x**3).sum())) < 1e-9:
+        return 3 * x**2 + eps**2
+    return f(x) / x
+""",
+            "another f than cubes and product is wrong",
+        ),
         "through float32": (
             {"f(above) - f(below)": "torch.tensor(float(f(above))) - float(f(below))"},
             "loss of precision",
@@ -59,6 +83,22 @@ WRONG += mistakes(
     "numerical_gradient",
     "numerical_more_test",
     {
+        "knows the differences of cubes and product": (
+            """
+def numerical_gradient(f, x, eps=1e-5):
+    if f in (cubes, product):
+        return product(x) / x if f is product else 3 * x**2 + eps**2
+    if eps > 1e-3:
+        return 3 * x**2 + eps**2
+    grad = torch.zeros_like(x)
+    for index in itertools.product(*map(range, x.shape)):
+        step = torch.zeros_like(x)
+        step[index] = eps
+        grad[index] = (f(x + step) - f(x - step)) / (2 * eps)
+    return grad
+""",
+            "central difference of cubes, whatever f is",
+        ),
         "eps ignored": (
             {"    grad = torch": "    eps = 1e-5\n    grad = torch"},
             "does not use the eps",

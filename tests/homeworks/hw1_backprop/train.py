@@ -27,6 +27,10 @@ WRONG = mistakes(
             {"logits, y[rows]))": "logits, y[:len(rows)]))"},
             "labels do not follow the images",
         ),
+        "the last layer only": (
+            {UPDATE: f"if name[1:] == '2':\n                    {UPDATE}"},
+            r"params after one step on all examples\['W1'\] is wrong",
+        ),
         "last batch dropped": (
             {".split(batch_size):": ".split(batch_size)[:len(X) // batch_size]:"},
             "last, smaller batch is left out",

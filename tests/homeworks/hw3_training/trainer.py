@@ -131,6 +131,12 @@ WRONG += mistakes(
     "trainer",
     "early_stopping_test",
     {
+        "trains only where it is looked at": (
+            {
+                "            update(self.model": "            N == 20 or update(self.model"
+            },
+            "An epoch left the network as it was: train it",
+        ),
         "best network not copied": (
             {"copy.deepcopy(self.model.state_dict())": "self.model.state_dict()"},
             r"kept as a copy: what state_dict\(\) returns changes",

@@ -1,0 +1,51 @@
+"""Kinds of cells that the course's own homeworks do not have."""
+
+import nbformat
+import pytest
+from nbformat.v4 import new_markdown_cell
+from nbgrader.api import Gradebook
+
+from tests.support import copy_of_the_project as project
+
+NONE = {"grade": False, "solution": False, "locked": False, "task": False}
+TASK = NONE | {"grade_id": "drawing", "task": True, "locked": True, "points": 4}
+
+
+def with_entry(folder, entry):
+    """A copy of the project whose tiny homework has one more cell."""
+    copy = project.make(folder / "project", {})
+    path = copy / "solutions" / project.TINY / f"{project.TINY}.ipynb"
+    notebook = nbformat.read(path, 4)
+    notebook.cells.append(
+        new_markdown_cell("Draw it.", id="drawing", metadata={"nbgrader": entry})
+    )
+    nbformat.write(notebook, path)
+    return copy, nbformat.writes(notebook)
+
+
+def test_a_task_waits_for_a_person(tmp_path):
+    copy, content = with_entry(tmp_path, TASK | {"schema_version": 3})
+    course = tmp_path / "course"
+    project.hand_in(course, project.TINY, "ada", content)
+    result = project.grader(copy, course, "grade", project.TINY)
+    assert result.returncode == 0, result.stderr
+    assert "6 of 10; 1 parts are marked by hand" in result.stdout
+    with Gradebook(f"sqlite:///{course / 'gradebook.db'}") as gradebook:
+        grade = gradebook.find_grade("drawing", project.TINY, project.TINY, "ada")
+        assert grade.needs_manual_grade and grade.auto_score is None
+
+
+@pytest.mark.parametrize("entry", [{}, {"schema_version": 3}, {"grade": True}])
+def test_an_entry_without_a_name_is_named(tmp_path, entry):
+    copy, _ = with_entry(tmp_path, entry)
+    result = project.grader(copy, tmp_path / "course", "release", project.TINY)
+    assert result.returncode == 2 and "Traceback" not in result.stderr
+    assert (
+        "tiny, cell 8 (Draw it.): its nbgrader entry has no grade_id" in result.stderr
+    )
+
+
+def test_what_is_left_of_an_entry_does_no_harm(tmp_path):
+    copy, _ = with_entry(tmp_path, NONE | {"schema_version": 3})
+    result = project.grader(copy, tmp_path / "course", "release", project.TINY)
+    assert result.returncode == 0, result.stderr
