@@ -97,6 +97,7 @@ def judge(cells: list[Cell], sheet: Sheet, student: str, rooms: Rooms) -> Verdic
                 verdict.outputs[place], fault = session.run(label, cell.source, state)
                 show(place, fault)
         catch_up()
+        verdict.again = session.for_want()
     verdict.notes = session.notes + hints(cells, sheet)
     verdict.timed_out = session.timed_out
     verdict.seconds = {

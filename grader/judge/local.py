@@ -106,7 +106,7 @@ class Local:
                 error = RuntimeError("the grader's own process ended on it")
             if isinstance(error, SandboxError):
                 raise error
-            if not error and future.result().timed_out and task.tried < RETRIES:
+            if not error and future.result().again and task.tried < RETRIES:
                 self.alone.append(task._replace(tried=task.tried + 1))
                 self._start()
                 continue

@@ -4,12 +4,13 @@ import builtins
 import itertools
 import select
 import socket
-import time
+from collections import abc
 from collections.abc import Iterable, Iterator
 from typing import Any, NoReturn
 
 from torch import Tensor
 
+from grader.judge.patience import GRACE, wait
 from grader.wire import codec
 from grader.wire.messages import (
     Answer,
@@ -18,7 +19,6 @@ from grader.wire.messages import (
     Fault,
     Get,
     Items,
-    Limits,
     NotAllowed,
     Set,
     ToSnapshot,
@@ -41,10 +41,18 @@ class Line:
         connection: to the snapshot.
         seconds: for one call.
         deadline: of the whole submission, of ``time.monotonic``.
+        waited: for how long the room has had to wait for a processor.
     """
 
-    def __init__(self, connection: socket.socket, seconds: float, deadline: float):
+    def __init__(
+        self,
+        connection: socket.socket,
+        seconds: float,
+        deadline: float,
+        waited: abc.Callable[[], float] = float,
+    ):
         self.connection, self.seconds, self.deadline = connection, seconds, deadline
+        self.waited = waited
         self.number = 0
         self.broken = ""  # why nothing more can be asked
 
@@ -60,14 +68,13 @@ class Line:
             raise RuntimeError(self.broken)
         self.number += 1
         message = codec.pack(to_plain(request, self.number), _outgoing)
-        # the room itself stops what takes too long, and says where
-        deadline = min(time.monotonic() + Limits.far(self.seconds), self.deadline)
         try:
             ready, _, _ = select.select([self.connection], [], [], 0)
             if ready and self.connection.recv(1):
                 raise codec.WireError("it spoke before it was asked")
-            self.connection.settimeout(max(0.01, deadline - time.monotonic()))
+            self.connection.settimeout(max(0.01, self.seconds + GRACE))
             codec.send(self.connection, message)
+            deadline = wait(self.connection, self.seconds, self.deadline, self.waited)
             answer = Answer.from_room(codec.receive(self.connection, deadline))
             if answer.number != self.number:
                 raise codec.WireError("an answer to another question")

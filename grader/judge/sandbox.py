@@ -12,7 +12,16 @@ from pathlib import Path
 
 from byhand.mnist import SOUND, mnist_folder
 from grader.errors import NoAnswer, SandboxError
-from grader.wire.messages import CROWD, DONE, MOUNTED, Ended, Kit, Limits, StartRoom
+from grader.wire.messages import (
+    CROWD,
+    DONE,
+    MOUNTED,
+    WAITED,
+    Ended,
+    Kit,
+    Limits,
+    StartRoom,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 # of the system, what Python, its libraries and pictures need, and nothing else: what lies
@@ -52,10 +61,17 @@ class RoomProcess:
             answer = self.lifeline.recv(4096)
         except OSError:
             raise NoAnswer("the sandbox did not answer") from None
-        if answer in (DONE, CROWD):
+        if answer in (DONE, CROWD) or (request == WAITED and answer[:1].isdigit()):
             return answer
         self.ended = answer  # the room has ended by itself, as will be seen
         return DONE
+
+    def waited(self) -> float:
+        """For how many seconds its processes have had to wait for a processor."""
+        try:
+            return float(self.keeper(WAITED))
+        except (ValueError, NoAnswer):
+            return 0.0
 
     def end(self) -> Ended:
         """End the room with all of its processes, and say how it was.

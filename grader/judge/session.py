@@ -8,6 +8,7 @@ from typing import Any
 
 from byhand.cells import only_defines, tree
 from grader.errors import Lost
+from grader.judge.patience import GRACE, wait
 from grader.judge.proxy import Line
 from grader.judge.sandbox import RoomProcess, Rooms
 from grader.notebook.outputs import MAX_CHARACTERS, bounded
@@ -21,7 +22,6 @@ from grader.wire.messages import (
     End,
     Ended,
     Fault,
-    Limits,
     Ran,
     Run,
     Snapshot,
@@ -43,8 +43,9 @@ class Session:
     def __init__(self, sheet: Sheet, student: str, rooms: Rooms):
         self.limits, self.rooms = sheet.limits, rooms
         self.seed = seed_of(f"{sheet.homework}/{student}")
-        self.deadline = time.monotonic() + self.limits.far(self.limits.total)
-        self.timed_out = False  # something took too long, maybe for want of a processor
+        self.deadline = time.monotonic() + self.limits.total
+        self.timed_out = False  # something took too long
+        self.waited = 0.0  # seconds in which the room had no processor
         self.process: RoomProcess | None = None
         self.line: Line | None = None  # to the latest snapshot
         self.held = False  # the room is stopped, as its snapshot serves
@@ -97,12 +98,13 @@ class Session:
         room.keeper(CLEAR)
         ours, theirs = socket.socketpair()
         request = Snapshot(self.limits.cell)
-        deadline = min(time.monotonic() + Limits.far(self.limits.cell), self.deadline)
+        seconds = self.limits.cell
         with theirs:
             try:
                 codec.send(room.connection, codec.pack(to_plain(request)))
                 socket.send_fds(room.connection, [b"x"], [theirs.fileno()])
-                codec.receive(room.connection, deadline)
+                over = wait(room.connection, seconds, self.deadline, room.waited)
+                codec.receive(room.connection, over)
             except (codec.WireError, TimeoutError, OSError) as error:
                 ours.close()
                 raise self._lost(str(error)) from None
@@ -110,7 +112,7 @@ class Session:
         if room.keeper(HOLD) == CROWD:
             ours.close()
             raise self._lost("it kept other processes running while tests ran")
-        self.line = Line(ours, self.limits.cell, self.deadline)
+        self.line = Line(ours, self.limits.cell, self.deadline, room.waited)
         return self.line
 
     def _let_go(self) -> None:
@@ -123,15 +125,15 @@ class Session:
 
     def _run(self, request: Run) -> Ran:
         self._let_go()
-        return self._ask(self._start().connection, request)
+        return self._ask(self._start(), request)
 
-    def _ask(self, connection: socket.socket, request: Run) -> Ran:
-        seconds = self.limits.far(request.seconds)
-        deadline = min(time.monotonic() + seconds, self.deadline)
+    def _ask(self, room: RoomProcess, request: Run) -> Ran:
+        connection, seconds = room.connection, request.seconds
         try:
-            connection.settimeout(seconds)
+            connection.settimeout(seconds + GRACE)
             codec.send(connection, codec.pack(to_plain(request)))
-            return Ran.from_room(codec.receive(connection, deadline))
+            over = wait(connection, seconds, self.deadline, room.waited)
+            return Ran.from_room(codec.receive(connection, over))
         except TimeoutError:
             over = time.monotonic() >= self.deadline
             raise self._lost("the whole took too long" if over else "time") from None
@@ -160,6 +162,7 @@ class Session:
         return self.process
 
     def _lost(self, why: str) -> Lost:
+        self.waited += self.process.waited() if self.process else 0.0
         ended = self._end()
         self.timed_out |= why == "time" or ended.why == "time"
         words = {
@@ -183,6 +186,12 @@ class Session:
                 codec.send(self.process.connection, codec.pack(to_plain(End())))
                 self.process.connection.settimeout(1)
                 self.process.connection.recv(1)
+
+    def for_want(self) -> bool:
+        """Whether what took too long may have done so for want of a processor."""
+        if self.process:
+            self.waited += self.process.waited()
+        return self.timed_out and self.waited > 0.5 * self.limits.cell
 
     def _end(self) -> Ended:
         if not self.process:

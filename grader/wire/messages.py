@@ -36,14 +36,6 @@ class Limits:
     processes: int = 64
     files: int = 64
 
-    @staticmethod
-    def far(seconds: float) -> float:
-        """When to give up on who should have stopped by itself after so many seconds.
-
-        A process does not count the time in which it had to wait for a processor.
-        """
-        return 2 * seconds + 10
-
     @classmethod
     def parse(cls, values: object) -> "Limits":
         """Limits from a mapping of names to numbers, as somebody has typed them.
@@ -163,6 +155,7 @@ class StartRoom:
 CLEAR = b"clear"  # stop all of the room's processes but the first
 HOLD = b"hold"  # and that one: the snapshot that it has forked is to run alone
 GO = b"go"  # let them all go on
+WAITED = b"waited"  # for how many seconds have they had to wait for a processor?
 DONE = b"done"
 CROWD = b"crowd"  # not done: others have been started besides
 

@@ -15,8 +15,6 @@ from tests.support.solutions import ROOT
 
 TINY = "tiny"
 LIMITS = {"cell": 5, "total": 60, "memory": 400}
-# when a judge gives up on a room
-PATIENT, IMPATIENT = "return 2 * seconds + 10", "return 2 * seconds + 1"
 STATEMENTS = {
     "double": "def double(x):\n    {}",
     "halve": "def halve(x):\n    {}",
@@ -45,8 +43,6 @@ def make(
 ) -> Path:
     """Copy what grading needs into a folder, with some homeworks and the tiny one.
 
-    Nobody waits long there for what does not stop by itself.
-
     Args:
         limits: of all homeworks.
         forbid: whether homeworks forbid what they do; where calls are what is tried, it
@@ -57,10 +53,6 @@ def make(
         ignored = shutil.ignore_patterns("__pycache__")
         shutil.copytree(ROOT / part, folder / part, ignore=ignored)
     shutil.copy(ROOT / "nbgrader_config.py", folder)
-    messages = folder / "grader" / "wire" / "messages.py"
-    patient = messages.read_text()
-    assert PATIENT in patient
-    messages.write_text(patient.replace(PATIENT, IMPATIENT))
     for name in homeworks:
         source = nbformat.read(ROOT / "solutions" / name / f"{name}.ipynb", 4)
         rules = source.metadata["byhand"] if forbid else {}

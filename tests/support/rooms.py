@@ -84,6 +84,10 @@ class FakeRoom(Served):
         """The sources of the cells that were run here."""
         return [request.source for request in self.heard if isinstance(request, Run)]
 
+    def waited(self) -> float:
+        """It had every processor that it wanted."""
+        return 0.0
+
     def keeper(self, request: bytes) -> bytes:
         """What the keeper answers: that it is done, or cannot be."""
         self.asked.append(request)
