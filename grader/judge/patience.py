@@ -27,12 +27,13 @@ def wait(
     """
     counted = 0.0
     over = min(time.monotonic() + seconds + GRACE, deadline)
+    last = over + seconds  # for a room may be in its own way
     while True:
         left = max(0.0, over - time.monotonic())
         ready, _, _ = select.select([connection], [], [], left)
         if ready:
             return max(over, time.monotonic() + GRACE)
         now = waited()
-        if now - counted < 0.1:
+        if now - counted < 0.1 or over >= last:
             raise TimeoutError
-        over, counted = time.monotonic() + now - counted, now
+        over, counted = min(time.monotonic() + now - counted, last), now
