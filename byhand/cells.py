@@ -9,7 +9,8 @@ from functools import lru_cache
 
 from IPython.core.inputtransformer2 import TransformerManager
 
-UNREADABLE = (SyntaxError, ValueError, RecursionError, MemoryError)
+# RuntimeError: IPython gives up on a cell of hundreds of magics; or the recursion is deep
+UNREADABLE = (SyntaxError, ValueError, RuntimeError, MemoryError)
 BUILT_IN = frozenset(dir(builtins))
 # the version that a feature came with, and what the line or the message looks like
 NEWER = (
@@ -74,7 +75,7 @@ def parse(source: str) -> ast.Module:
     """A cell's syntax tree, whether or not it is plain Python; not to be changed.
 
     Raises:
-        SyntaxError, ValueError, RecursionError, MemoryError: ``UNREADABLE``; it is no
+        SyntaxError, ValueError, RuntimeError, MemoryError: ``UNREADABLE``; it is no
             Python, or too much for Python's own parser.
     """
     found = tree(source)

@@ -58,13 +58,19 @@ class RoomProcess:
         try:
             with contextlib.suppress(BrokenPipeError, ConnectionError):
                 self.lifeline.send(request)
-            answer = self.lifeline.recv(4096)
+            answer = self._hear()
         except OSError:
             raise NoAnswer("the sandbox did not answer") from None
         if answer in (DONE, CROWD) or (request == WAITED and answer[:1].isdigit()):
             return answer
         self.ended = answer  # the room has ended by itself, as will be seen
         return DONE
+
+    def _hear(self) -> bytes:
+        try:
+            return self.lifeline.recv(4096)
+        except ConnectionResetError:  # it has ended without reading what it was asked:
+            return self.lifeline.recv(4096)  # its last words are still there
 
     def waited(self) -> float:
         """For how many seconds its processes have had to wait for a processor."""
@@ -85,7 +91,7 @@ class RoomProcess:
         try:
             with contextlib.suppress(OSError):  # it may be gone
                 self.lifeline.shutdown(socket.SHUT_WR)
-            ended = Ended.from_json(self.ended or self.lifeline.recv(4096))
+            ended = Ended.from_json(self.ended or self._hear())
         except (OSError, ValueError):
             raise NoAnswer("the sandbox did not answer") from None
         finally:

@@ -2,13 +2,12 @@
 
 from tests.attacks.attack import Attack, everything, linear
 
-# the room's own modules are hidden: the frames of the interpreter lead to them
+# the room's own modules are hidden: the garbage collector's objects lead to them
 LIVE = """
-import sys
-room = sys._getframe()
-while room.f_globals.get("__name__") != "grader.inside.room":
-    room = room.f_back
-room = room.f_globals
+import gc
+for thing in gc.get_objects():
+    if type(thing).__module__ == "grader.inside.room":
+        room = type(thing).serve.__globals__
 """
 WIRE = """
 import json, socket, time
