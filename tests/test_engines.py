@@ -51,7 +51,7 @@ def judge(sheet: Sheet, student: str, cells: list[Cell]) -> Verdict:
             if not times:
                 os.kill(os.getpid(), signal.SIGKILL)
         case "late":
-            return Verdict(notes=[student], timed_out=not times)
+            return Verdict(notes=[student], timed_out=not times, again=not times)
         case "without":
             raise SandboxError("There is no sandbox.")
     return Verdict(notes=[student])

@@ -6,6 +6,8 @@ from nbformat.v4 import new_markdown_cell
 from nbgrader.api import Gradebook
 
 from tests.support import copy_of_the_project as project
+from tests.support.course_folder import hand_in
+from tests.support.runs import grader
 
 NONE = {"grade": False, "solution": False, "locked": False, "task": False}
 TASK = NONE | {"grade_id": "drawing", "task": True, "locked": True, "points": 4}
@@ -26,8 +28,8 @@ def with_entry(folder, entry):
 def test_a_task_waits_for_a_person(tmp_path):
     copy, content = with_entry(tmp_path, TASK | {"schema_version": 3})
     course = tmp_path / "course"
-    project.hand_in(course, project.TINY, "ada", content)
-    result = project.grader(copy, course, "grade", project.TINY)
+    hand_in(course, project.TINY, "ada", content)
+    result = grader(course, "grade", project.TINY, cwd=copy, env=project.environment())
     assert result.returncode == 0, result.stderr
     assert "6 of 10; 1 parts are marked by hand" in result.stdout
     with Gradebook(f"sqlite:///{course / 'gradebook.db'}") as gradebook:
@@ -38,7 +40,13 @@ def test_a_task_waits_for_a_person(tmp_path):
 @pytest.mark.parametrize("entry", [{}, {"schema_version": 3}, {"grade": True}])
 def test_an_entry_without_a_name_is_named(tmp_path, entry):
     copy, _ = with_entry(tmp_path, entry)
-    result = project.grader(copy, tmp_path / "course", "release", project.TINY)
+    result = grader(
+        tmp_path / "course",
+        "release",
+        project.TINY,
+        cwd=copy,
+        env=project.environment(),
+    )
     assert result.returncode == 2 and "Traceback" not in result.stderr
     assert (
         "tiny, cell 8 (Draw it.): its nbgrader entry has no grade_id" in result.stderr
@@ -47,5 +55,11 @@ def test_an_entry_without_a_name_is_named(tmp_path, entry):
 
 def test_what_is_left_of_an_entry_does_no_harm(tmp_path):
     copy, _ = with_entry(tmp_path, NONE | {"schema_version": 3})
-    result = project.grader(copy, tmp_path / "course", "release", project.TINY)
+    result = grader(
+        tmp_path / "course",
+        "release",
+        project.TINY,
+        cwd=copy,
+        env=project.environment(),
+    )
     assert result.returncode == 0, result.stderr

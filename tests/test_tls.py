@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.support import copy_of_the_project as project
+from tests.support.course_folder import hand_in, marks
+from tests.support.runs import grader
 
 pytest.importorskip("distributed")
 
@@ -33,7 +35,7 @@ def settings(tmp_path) -> dict[str, str]:
 def test_a_cluster_behind_tls(tmp_path, settings):
     copy = project.make(tmp_path / "project", {})
     course, place = tmp_path / "course", tmp_path / "scheduler.json"
-    project.hand_in(course, project.TINY, "ada", project.tiny())
+    hand_in(course, project.TINY, "ada", project.tiny())
     dask = Path(sys.executable).with_name("dask")
     env = project.environment(PYTHONPATH=str(copy), **settings)
     processes = []
@@ -56,12 +58,16 @@ def test_a_cluster_behind_tls(tmp_path, settings):
         assert address.startswith("tls://")
         command = ("grade", project.TINY, "--engine", "dask", "--scheduler")
         for wrong in (address, address.replace("tls", "tcp")):  # without certificates
-            result = project.grader(copy, course, *command, wrong)
+            result = grader(
+                course, *command, wrong, cwd=copy, env=project.environment()
+            )
             assert result.returncode == 2 and "Traceback" not in result.stderr
             assert "Dask" in result.stderr
-        result = project.grader(copy, course, *command, address, env=settings)
+        result = grader(
+            course, *command, address, cwd=copy, env=project.environment(**settings)
+        )
         assert result.returncode == 0, result.stdout + result.stderr
-        assert project.marks(course, project.TINY) == {"ada": 6}
+        assert marks(course, project.TINY) == {"ada": 6}
     finally:
         for process in processes:
             process.kill()
