@@ -72,9 +72,9 @@ class Refusal:
 
     def find(self) -> None:
         """Look for what is forbidden among the modules that are loaded by now."""
-        if len(sys.modules) == len(self._seen):
+        new = {n: m for n, m in sys.modules.copy().items() if n not in self._seen}
+        if not new:
             return
-        new = {n: m for n, m in sys.modules.items() if n not in self._seen}
         self._seen.update(new)
         for thing, said in _forbidden(self.patterns, new):
             if not isinstance(thing, types.FunctionType):
@@ -211,6 +211,8 @@ def _loaded(name: str) -> Any:
         return sys.modules[name]
     module, _, last = name.rpartition(".")
     owner = _loaded(module) if module else None
+    if _is_module(owner):  # asked for an attribute, it may import what is meant
+        return vars(owner).get(last)
     return None if owner is None else vars(owner).get(last, getattr(owner, last, None))
 
 

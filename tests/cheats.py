@@ -17,6 +17,7 @@ class Cheat:
         code: the solution.
         setup: of a cell of its own, before the first exercise.
         tests: that must fail; the others must pass.
+        hides: what it calls, so that no test can be told from those that do.
         homework: in which.
     """
 
@@ -26,6 +27,7 @@ class Cheat:
     setup: str = ""
     tests: tuple[str, ...] = ()
     homework: str = "hw1_backprop"
+    hides: bool = False
 
 
 RELU_TESTS = ("relu_test", "activations_more_test")
@@ -34,6 +36,7 @@ AFTER_RELU = (
     *("mlp_forward_test", "mlp_backward_test", "mlp_more_test"),
     *("train_steps_test", "accuracy_test"),
 )
+SPECIAL = "import sys, types, scipy.special\nf = scipy.special.expit\n"
 BACKWARD = "\n\ndef relu_backward(dout, x):\n    return dout * (x > 0)\n"
 
 
@@ -43,13 +46,13 @@ def relu(name: str, expression: str, setup: str = "") -> Cheat:
     return Cheat(f"relu-{name}", "relu", code, setup, RELU_TESTS + AFTER_RELU)
 
 
-def sigmoid(name: str, expression: str, setup: str = "") -> Cheat:
+def sigmoid(name: str, expression: str, setup: str = "", hides: bool = False) -> Cheat:
     code = (
         f"def sigmoid_forward(x):\n    return {expression}\n\n\n"
         "def sigmoid_backward(dout, y):\n    return dout * y * (1 - y)\n"
     )
     tests = ("sigmoid_test", "activations_more_test")
-    return Cheat(f"sigmoid-{name}", "sigmoid", code, setup, tests)
+    return Cheat(f"sigmoid-{name}", "sigmoid", code, setup, tests, hides=hides)
 
 
 def loss(name: str, expression: str, setup: str = "") -> Cheat:
@@ -224,6 +227,9 @@ ALIKE = [
     sigmoid("scipy", "torch.as_tensor(scipy.special.expit(x.numpy()), dtype=x.dtype)", "import scipy.special"),
     sigmoid("scipy-from", "torch.as_tensor(f(x.numpy()), dtype=x.dtype)", "from scipy.special import expit as f"),
     sigmoid("scipy-list", "torch.as_tensor(f[0](x.numpy()), dtype=x.dtype)", "from scipy.special import expit\nf = [expit]\ndel expit"),
+    sigmoid("scipy-unlisted", "torch.as_tensor(f(x.numpy()), dtype=x.dtype)", f"{SPECIAL}for n in [n for n in sys.modules if n.startswith('scipy')]:\n    del sys.modules[n]\ndel scipy", hides=True),
+    sigmoid("scipy-in-disguise", "torch.as_tensor(f(x.numpy()), dtype=x.dtype)", f"{SPECIAL}for n in [n for n in sys.modules if n.startswith('scipy.special')]:\n    sys.modules[n] = types.ModuleType(n)\ndel scipy", hides=True),
+    sigmoid("scipy-by-its-file", "torch.as_tensor(f(x.numpy()), dtype=x.dtype)", f"{SPECIAL}path = scipy.special._ufuncs.__file__\nfor n in [n for n in sys.modules if n.startswith('scipy')]:\n    del sys.modules[n]\nimport importlib.util as u\nspec = u.spec_from_file_location('_ufuncs', path)\nm = u.module_from_spec(spec)\nspec.loader.exec_module(m)\nf = m.expit\ndel scipy", hides=True),
     loss("plain", f"{F}.cross_entropy(logits, labels)"),
     loss("log-softmax", "-logits.log_softmax(1)[torch.arange(len(labels)), labels].mean()"),
     loss("nll", f"{F}.nll_loss((logits - logits.logsumexp(1, keepdim=True)), labels)"),

@@ -138,7 +138,6 @@ x = torch.randn(4, 3)
 torch.testing.assert_close(x, x.clone())  # as in a cell of one's own
 for batch in torch.utils.data.DataLoader(torch.utils.data.TensorDataset(x), 2):
     pass
-guard.find()
 ctypes.CDLL(None).prctl(38, 1, 0, 0, 0)  # no new privileges, as in a room
 guard.refuse(sys.exit)
 with guard.watch():
@@ -206,3 +205,17 @@ def test_what_people_write_every_day_hides_nothing(source):
 )
 def test_what_hides_is_named_as_it_was_written(source, name):
     assert hidden(source) == [name]
+
+
+LAZY = """
+import sys
+import torch, scipy.special
+from byhand.refuse import Refusal
+Refusal(["scipy.signal", "scipy.special"]).find()
+assert "scipy.signal" not in sys.modules
+"""
+
+
+def test_looking_for_what_is_forbidden_imports_nothing(forks):
+    result = forks.run(LAZY)
+    assert result.returncode == 0, result.said

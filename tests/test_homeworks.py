@@ -1,18 +1,14 @@
 """Each homework's tests catch the mistakes that students make, and nothing else."""
 
-import importlib
-import pkgutil
 import re
 from functools import cache
 
 import pytest
 import torch
 
-from tests import homeworks
 from tests.support.solutions import Homework
+from tests.support.tables import NAMES, TABLES
 
-NAMES = [module.name for module in pkgutil.iter_modules(homeworks.__path__)]
-TABLES = {n: importlib.import_module(f"tests.homeworks.{n}") for n in NAMES}
 WRONG = [(name, w) for name in NAMES for w in TABLES[name].WRONG]
 RIGHT = [(name, r) for name in NAMES for r in TABLES[name].RIGHT]
 CELLS = list(dict.fromkeys((name, w.cell) for name, w in WRONG))

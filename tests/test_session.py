@@ -5,6 +5,7 @@ import time
 import pytest
 
 from grader.errors import Lost
+from grader.judge import patience
 from grader.judge import session as module
 from grader.judge.session import MAX_NOTES, MAX_RESTARTS, Session, seed_of
 from grader.notebook.sheet import Sheet
@@ -100,21 +101,14 @@ def test_why_a_room_has_ended(ended, words):
 
 
 def test_a_cell_that_cannot_be_stopped(monkeypatch):
-    real = codec.receive
-
-    def receive(connection, deadline=None):
-        if deadline is None:  # in the room
-            return real(connection)
-        assert 31 < deadline - time.monotonic() < 33
-        raise TimeoutError
-
+    monkeypatch.setattr(patience, "GRACE", 0.3)
     rooms = FakeRooms(({"a": SILENCE}, Ended("let go", -9)))
-    with Session(sheet(), "ada", rooms) as session:
-        monkeypatch.setattr(module.codec, "receive", receive)
+    with Session(sheet(cell=0.2), "ada", rooms) as session:
+        start = time.monotonic()
         _, fault = session.run("cell 1", "a")
-        monkeypatch.undo()
+        assert 0.5 <= time.monotonic() - start < 5
         assert session.timed_out
-    assert fault.words == f"{PLACE}it took more than 30 s and could not be stopped."
+    assert fault.words == f"{PLACE}it took more than 0.2 s and could not be stopped."
 
 
 def test_the_time_for_the_whole():
@@ -122,6 +116,7 @@ def test_the_time_for_the_whole():
     with Session(sheet(total=0.2), "ada", rooms) as session:
         _, fault = session.run("cell 1", "a")
         assert fault.words == f"{PLACE}the whole took too long."
+        assert session.timed_out
         over = "The 0.2 s for the whole notebook were over before this."
         assert session.run("cell 2", "b") == ([], Fault("", over))
         with pytest.raises(Lost, match="were over before this"):
@@ -220,6 +215,19 @@ def test_what_took_too_long_is_noted():
         session.run("cell 1", "b")
         assert not session.timed_out
         session.run("cell 2", "a")
+        assert session.timed_out
+
+
+def test_a_snapshot_that_does_not_come(monkeypatch):
+    def no_answer(*_):
+        raise TimeoutError
+
+    rooms = FakeRooms(FINE)
+    with Session(sheet(cell=0.2), "ada", rooms) as session:
+        session.run("cell 1", "a")
+        monkeypatch.setattr(module, "wait", no_answer)
+        with pytest.raises(Lost, match=r"more than 0\.2 s and could not be stopped"):
+            session.snapshot()
         assert session.timed_out
 
 

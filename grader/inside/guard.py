@@ -3,10 +3,19 @@
 `byhand.refuse` says how. Where derivatives by autograd are forbidden, calls run below
 autograd, so that nothing is recorded whatever a tensor requires; whoever records all the
 same has switched that off, and is refused.
+
+A compiled function of a forbidden library is found by the name of its module; who has
+taken that away, or loaded the file under another, is refused by what the system says is
+loaded.
 """
 
 import contextlib
-from collections.abc import Callable, Iterator
+import ctypes
+import re
+import sys
+import types
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 from byhand.refuse import NotAllowed, Refusal, end_at_backward
@@ -14,6 +23,8 @@ from grader.inside import seccomp
 from grader.wire.messages import Kit
 
 AUTOGRAD = "PyTorch's autograd is not allowed in this exercise"
+MAPS = Path("/proc/self/maps")
+OWN = ("/tmp/", "/dev/shm/", "/memfd:")  # where a room's code can write
 
 
 class Guard:
@@ -25,12 +36,11 @@ class Guard:
 
     def __init__(self, kit: Kit):
         self.refusal = Refusal(kit.banned, kit.operators)
+        self.libraries = [p for p in kit.banned if not p.startswith((".", "torch"))]
         self.kept: Any = None
-        self.find()
-
-    def find(self) -> None:
-        """Look for what is forbidden among the modules that are there by now."""
         self.refusal.find()
+        self.loaded = _times_loaded()
+        self.hidden = ""  # a forbidden library that is loaded, and not to be seen
 
     def refuse(self, final: Callable[[str], object]) -> None:
         """From now on nothing forbidden runs in this process, nor another program.
@@ -38,6 +48,8 @@ class Guard:
         Args:
             final: says why, and ends the process: of a call that cannot be stopped.
         """
+        if self.libraries and _times_loaded() != self.loaded:
+            self.hidden = hidden_library(self.libraries, MAPS.read_text())
         self.refusal.start()
         self.refusal.keep()
         if not self.refusal.derivatives:
@@ -49,8 +61,13 @@ class Guard:
         """For the time of a call.
 
         Raises:
-            NotAllowed: it has recorded derivatives, though they are forbidden.
+            NotAllowed: it has recorded derivatives, though they are forbidden; or a
+                forbidden library is hidden, so that it cannot be refused.
         """
+        if self.hidden:
+            raise NotAllowed(
+                f"{self.hidden} is loaded but hidden, which is not allowed"
+            )
         if self.refusal.derivatives:
             yield
             return
@@ -64,3 +81,59 @@ class Guard:
                 raise NotAllowed(AUTOGRAD)
         finally:
             del below
+
+
+class _Library(ctypes.Structure):
+    """The head of glibc's ``struct dl_phdr_info`` (dl_iterate_phdr(3))."""
+
+    _fields_ = (
+        ("address", ctypes.c_void_p),
+        ("name", ctypes.c_char_p),
+        ("headers", ctypes.c_void_p),
+        ("count", ctypes.c_uint16),
+        ("loaded", ctypes.c_ulonglong),
+    )
+
+
+def _times_loaded() -> int:
+    """How often the system has loaded a library into this process; 0 if unknown."""
+    found = 0
+
+    @ctypes.CFUNCTYPE(
+        ctypes.c_int, ctypes.POINTER(_Library), ctypes.c_size_t, ctypes.c_void_p
+    )
+    def first(library, _size, _data):
+        nonlocal found
+        found = library.contents.loaded
+        return 1
+
+    if MAPS.exists():
+        ctypes.CDLL(None).dl_iterate_phdr(first, None)
+    return found
+
+
+def hidden_library(libraries: Iterable[str], maps: str) -> str:
+    """Which of these is loaded, and its modules cannot be found; "" if none.
+
+    Args:
+        libraries: dotted names, of packages.
+        maps: what is loaded, as in ``/proc/self/maps``.
+    """
+    places = {f"/{name.replace('.', '/')}/": name for name in libraries}
+    for path in dict.fromkeys(re.findall(r"r-xp .* (/.*)$", maps, re.M)):
+        if path.startswith(OWN):
+            return f"compiled code of one's own ({Path(path).name})"
+        for place, name in places.items():
+            _before, found, rest = path.partition(place)
+            if found:
+                module = f"{name}.{rest.partition('.')[0].replace('/', '.')}"
+                if not _is_extension(sys.modules.get(module)):
+                    return name
+    return ""
+
+
+def _is_extension(module: Any) -> bool:
+    """Whether it is the module of a compiled library, and no Python's."""
+    definition = ctypes.pythonapi.PyModule_GetDef
+    definition.restype, definition.argtypes = ctypes.c_void_p, [ctypes.py_object]
+    return isinstance(module, types.ModuleType) and bool(definition(module))

@@ -57,7 +57,6 @@ class Served:
     def serve(self) -> None:
         """Answer the judge until it hangs up, which raises WireError."""
         sys.stdout = sys.stderr = Stream("stdout", [])
-        self.guard.find()
         self.guard.refuse(self._final)
         while True:
             request, number = from_plain(codec.receive(self.connection))

@@ -89,6 +89,8 @@ class Local:
         Raises:
             SandboxError: there is no sandbox to be had.
         """
+        if self.sheet is None:
+            raise RuntimeError("prepare() comes first")
         if not self.ready:
             self.sandbox.wait()
             self.ready = True
@@ -140,11 +142,12 @@ class Local:
         self.pools[place] = self._pool()
 
     def close(self) -> None:
+        # before the pools forget them
+        processes = [p for pool in self.pools for p in (pool._processes or {}).values()]
         for pool in self.pools:
             pool.shutdown(wait=False, cancel_futures=True)
-        for pool in self.pools:
-            for process in list((pool._processes or {}).values()):
-                process.kill()
+        for process in processes:
+            process.kill()
         self.pools = []
         self.sandbox.close()
 

@@ -105,7 +105,10 @@ class Session:
                 socket.send_fds(room.connection, [b"x"], [theirs.fileno()])
                 over = wait(room.connection, seconds, self.deadline, room.waited)
                 codec.receive(room.connection, over)
-            except (codec.WireError, TimeoutError, OSError) as error:
+            except TimeoutError:
+                ours.close()
+                raise self._too_long() from None
+            except (codec.WireError, OSError) as error:
                 ours.close()
                 raise self._lost(str(error)) from None
         self.held = True
@@ -135,8 +138,7 @@ class Session:
             over = wait(connection, seconds, self.deadline, room.waited)
             return Ran.from_room(codec.receive(connection, over))
         except TimeoutError:
-            over = time.monotonic() >= self.deadline
-            raise self._lost("the whole took too long" if over else "time") from None
+            raise self._too_long() from None
         except (codec.WireError, ValueError) as error:
             raise self._lost(str(error)) from None
 
@@ -144,6 +146,7 @@ class Session:
         """See that there is a room, in which the cells so far have run."""
         while not self.process:
             if time.monotonic() >= self.deadline:
+                self.timed_out = True
                 total = f"{self.limits.total:g}"
                 raise Lost(
                     f"The {total} s for the whole notebook were over before this."
@@ -161,10 +164,15 @@ class Session:
                     break
         return self.process
 
+    def _too_long(self) -> Lost:
+        self.timed_out = True
+        over = time.monotonic() >= self.deadline
+        return self._lost("the whole took too long" if over else "time")
+
     def _lost(self, why: str) -> Lost:
         self.waited += self.process.waited() if self.process else 0.0
         ended = self._end()
-        self.timed_out |= why == "time" or ended.why == "time"
+        self.timed_out |= ended.why == "time"
         words = {
             "memory": f"more than {self.limits.memory:,} MB of memory were used",
             "time": f"more than {self.limits.total:g} s were used in all",

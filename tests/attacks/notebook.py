@@ -85,7 +85,7 @@ def magics(content):
         "!cat @COURSE@/gradebook.db @ROOT@/solutions/*/*.ipynb; echo tried",
         "%%bash\ncat @COURSE@/gradebook.db; touch @COURSE@/byhand-attack-magic",
         "%load @ROOT@/solutions/hw1_backprop/hw1_backprop.ipynb",
-        "%run @ROOT@/tests/homeworks/hw1_backprop.py",
+        "%run @ROOT@/tests/homeworks/hw1_backprop/linear.py",
     ]
     content["cells"][4:4] = [code_cell(source) for source in cells]
 

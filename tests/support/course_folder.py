@@ -33,7 +33,7 @@ def hand_in(course: Path, homework: str, student: str, content: str | bytes) -> 
 def graded(course: Path, homework: str, student: str) -> NotebookNode:
     """A student's notebook as the grader has left it."""
     path = course / "autograded" / student / homework / f"{homework}.ipynb"
-    return nbformat.read(str(path), 4)
+    return nbformat.read(path, 4)
 
 
 def page(course: Path, homework: str, student: str) -> str:
