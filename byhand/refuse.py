@@ -17,7 +17,9 @@ Nothing is refused because of its name in a cell: only what is executed between
 A pattern is one of `byhand.banned`; an operator is named by a word that its name holds.
 """
 
+import collections
 import ctypes
+import functools
 import gc
 import sys
 import types
@@ -69,6 +71,7 @@ class Refusal:
         self._compiled: dict[int, tuple[Any, Callable[..., Any]]] = {}  # by id
         self._before: dict[types.FunctionType, types.CodeType] = {}
         self._libraries: list[Any] = []
+        self.kept = ""  # what holds a compiled function so that it cannot be replaced
 
     def find(self) -> None:
         """Look for what is forbidden among the modules that are loaded by now."""
@@ -89,8 +92,8 @@ class Refusal:
         for function, code in self._functions.items():
             self._before[function] = function.__code__
             function.__code__ = code
-        if self._compiled:
-            _replace(self._compiled)
+        if self._compiled and (kept := _replace(self._compiled)):
+            self.kept = type(kept[0]).__name__
 
     def stop(self) -> None:
         """Let all of PyTorch run again. (Compiled functions stay refused.)"""
@@ -258,27 +261,60 @@ def _is_module(thing: Any) -> bool:
     return isinstance(thing, types.ModuleType)
 
 
-def _replace(replacements: dict[int, tuple[Any, Callable[..., Any]]]) -> None:
-    """Put others in the place of these objects, wherever they are kept."""
+def _replace(replacements: dict[int, tuple[Any, Callable[..., Any]]]) -> list[Any]:
+    """Put others in the place of these objects, wherever they are kept.
+
+    Returns: what keeps them all the same.
+    """
     things = [thing for thing, _ in replacements.values()]
-    own = {id(things), id(replacements)}
+    own = {id(things), id(replacements), *map(id, replacements.values())}
     for module in list(sys.modules.values()):
         if isinstance(module, types.ModuleType):
             _replace_in(vars(module), replacements)
-    for keeper in gc.get_referrers(*things):
-        if id(keeper) in own:
-            continue
+    keepers = [k for k in gc.get_referrers(*things) if id(k) not in own]
+    for keeper in keepers:
         if isinstance(keeper, dict):
             _replace_in(keeper, replacements)
-        elif isinstance(keeper, list):
+        elif isinstance(keeper, (list, collections.deque)):
             for place, value in enumerate(keeper):
                 if id(value) in replacements:
                     keeper[place] = replacements[id(value)][1]
+        elif isinstance(keeper, set):
+            for value in [v for v in keeper if id(v) in replacements]:
+                keeper.remove(value)
+                keeper.add(replacements[id(value)][1])
+        elif isinstance(keeper, tuple):
+            _replace_in_tuple(keeper, replacements)
         elif isinstance(keeper, types.CellType):
             keeper.cell_contents = replacements[id(keeper.cell_contents)][1]
+        elif isinstance(keeper, functools.partial):
+            function, *rest = keeper.__reduce__()[2]
+            if id(function) in replacements:
+                keeper.__setstate__((replacements[id(function)][1], *rest))
+        elif hasattr(keeper, "__dict__") and not isinstance(keeper, type):
+            _replace_in(vars(keeper), replacements)
+    return [
+        k for k in keepers if any(id(r) in replacements for r in gc.get_referents(k))
+    ]
+
+
+def _replace_in_tuple(
+    keeper: tuple, replacements: dict[int, tuple[Any, Callable]]
+) -> None:
+    """What Python does not offer, for tuples do not change."""
+    for place, value in enumerate(keeper):
+        if id(value) in replacements:
+            new = replacements[id(value)][1]
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(new))
+            size = ctypes.sizeof(ctypes.c_void_p)
+            address = id(keeper) + tuple.__basicsize__ + place * size
+            ctypes.c_void_p.from_address(address).value = id(new)
 
 
 def _replace_in(names: dict, replacements: dict[int, tuple[Any, Callable]]) -> None:
     for name, value in list(names.items()):
+        if id(name) in replacements and name is replacements[id(name)][0]:
+            del names[name]
+            names[replacements[id(name)][1]] = value
         if id(value) in replacements and value is replacements[id(value)][0]:
             names[name] = replacements[id(value)][1]

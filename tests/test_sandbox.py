@@ -3,6 +3,7 @@
 import socket
 import subprocess
 import sys
+import sysconfig
 import time
 from pathlib import Path
 
@@ -129,6 +130,39 @@ def test_nothing_is_graded_where_a_room_would_see_the_course(place):
 
 def test_the_solutions_of_this_project_are_not_seen():
     check_unseen([ROOT / "solutions", ROOT / "course"])
+
+
+START = """
+from grader.judge.sandbox import Sandbox
+from grader.wire.messages import Kit
+with Sandbox() as sandbox:
+    sandbox.furnish(Kit())
+    sandbox.wait()
+    print("ready")
+"""
+
+
+@pytest.mark.parametrize("kind", ["a link to it", "its own, of a linked Python"])
+def test_an_environment_behind_links(kind, tmp_path):
+    """As uv makes them, and as one that several checkouts share."""
+    folder = tmp_path / "venv"
+    if kind == "a link to it":
+        folder.symlink_to(sys.prefix)
+    else:
+        python = Path(sys.executable).resolve()
+        latest = tmp_path / "pythons" / "latest"
+        latest.parent.mkdir()
+        latest.symlink_to(python.parent)
+        (folder / "bin").mkdir(parents=True)
+        (folder / "bin" / "python").symlink_to(latest / python.name)
+        (folder / "pyvenv.cfg").write_text(f"home = {latest}\n")
+        library = Path(sysconfig.get_path("purelib"))
+        own = folder / library.relative_to(sys.prefix)
+        own.parent.mkdir(parents=True)
+        own.symlink_to(library)
+    command = [folder / "bin" / "python", "-c", START]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert result.stdout == "ready\n", result.stderr
 
 
 def test_time_on_a_busy_machine_is_not_counted():

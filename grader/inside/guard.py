@@ -52,6 +52,8 @@ class Guard:
             self.hidden = hidden_library(self.libraries, MAPS.read_text())
         self.refusal.start()
         self.refusal.keep()
+        if self.refusal.kept and not self.hidden:
+            self.hidden = f"a forbidden function kept in a {self.refusal.kept}"
         if not self.refusal.derivatives:
             self.kept = end_at_backward(lambda: final(AUTOGRAD))
         seccomp.refuse(seccomp.PROGRAMS)
@@ -66,7 +68,7 @@ class Guard:
         """
         if self.hidden:
             raise NotAllowed(
-                f"{self.hidden} is loaded but hidden, which is not allowed"
+                f"{self.hidden}: hidden from the grader, which is not allowed"
             )
         if self.refusal.derivatives:
             yield

@@ -231,6 +231,12 @@ def _bubblewrap() -> list[str]:
         command += ["--perms", "0755", "--dir", str(path)]
     for path in sorted(inside):
         command += ["--ro-bind", str(path), str(path)]
+    there = [*bound, *map(Path, SYSTEM)]
+    for link in _links(Path(sys.executable)):
+        if not any(link.is_relative_to(path) for path in there):
+            for path in reversed(link.parents[:-1]):
+                command += ["--perms", "0755", "--dir", str(path)]
+            command += ["--symlink", os.readlink(link), str(link)]
     command += ["--proc", "/proc", "--dev", "/dev"]
     command += ["--remount-ro", str(ROOT), "--remount-ro", "/dev", "--remount-ro", "/"]
     command += ["--hostname", "room", "--chdir", str(ROOT), "--"]
@@ -247,6 +253,20 @@ def _python() -> list[Path]:
         if not any(place.is_relative_to(path) for path in (*found, *map(Path, SYSTEM))):
             found.add(place)
     return sorted(found)
+
+
+def _links(path: Path) -> list[Path]:
+    """The symbolic links on the way to a file, in their order."""
+    found: list[Path] = []
+    place, rest = Path("/"), list(path.parts[1:])
+    while rest:
+        place /= rest.pop(0)
+        place = Path(os.path.normpath(place))
+        if place.is_symlink() and place not in found:
+            found.append(place)
+            target = place.parent / os.readlink(place)
+            place, rest = Path("/"), [*target.parts[1:], *rest]
+    return found
 
 
 def _packages() -> list[Path]:
