@@ -149,5 +149,10 @@ def _path(text: str) -> Path:
     return Path(text).expanduser()  # not every shell does that after a `=`
 
 
+def command() -> None:
+    """`main`, and the end of the process."""
+    startup.end(main())
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    command()

@@ -43,3 +43,19 @@ def test_one_that_is_stopped_while_it_imports_says_nothing():
     )
     assert "KeyboardInterrupt" in result.stderr
     assert "nanobind" not in result.stderr and "leaked" not in result.stderr
+
+
+def test_a_command_that_has_loaded_it_ends_with_its_status_and_no_word():
+    """As the first one does where there is no data set yet."""
+    code = (
+        "import torchvision\nfrom grader import startup\nprint('said')\nstartup.end(3)"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env=project.environment(),
+        capture_output=True,
+        text=True,
+    )
+    found = result.returncode, result.stdout, result.stderr
+    assert found == (3, "said\n", "")
