@@ -288,9 +288,10 @@ def _replace(replacements: dict[int, tuple[Any, Callable[..., Any]]]) -> list[An
         elif isinstance(keeper, types.CellType):
             keeper.cell_contents = replacements[id(keeper.cell_contents)][1]
         elif isinstance(keeper, functools.partial):
-            function, *rest = keeper.__reduce__()[2]
+            held: Any = keeper  # whose methods for pickling are not declared
+            function, *rest = held.__reduce__()[2]
             if id(function) in replacements:
-                keeper.__setstate__((replacements[id(function)][1], *rest))
+                held.__setstate__((replacements[id(function)][1], *rest))
         elif hasattr(keeper, "__dict__") and not isinstance(keeper, type):
             _replace_in(vars(keeper), replacements)
     return [
