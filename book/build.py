@@ -291,6 +291,7 @@ def run_chapter(path: Path, notebook: "NotebookNode") -> "ExecutionResult":
         Exception: what jupyter-cache does not count as the code's, e.g. a dead kernel.
     """
     from jupyter_cache.executors.utils import single_nb_execution
+    from warm_kernels import WarmKernelManager
 
     print(f"  {path.name} ...", flush=True)
     timeout = yaml.safe_load((ROOT / "_config.yml").read_text("utf-8"))["execute"][
@@ -301,6 +302,7 @@ def run_chapter(path: Path, notebook: "NotebookNode") -> "ExecutionResult":
         cwd=str(path.parent),
         timeout=timeout,
         allow_errors=False,
+        kernel_manager_class=WarmKernelManager,
         extra_arguments=["--log-level=ERROR"],  # the kernel's own remarks
     )
     outcome = "FAILED after" if result.err else "done in"

@@ -11,8 +11,11 @@ from pathlib import Path
 import nbformat
 import pytest
 import yaml
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError, DeadKernelError
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from PIL import Image
+from warm_kernels import WarmKernelManager
 
 from byhand import data, notebooks
 from tests.support.browser import browser
@@ -234,3 +237,31 @@ def test_widgets_run_without_a_kernel(book):
         assert list(pixels.convert("RGB").tobytes()) == list(range(48))
     offered = book.root / "_build/html/_sources/book/a.ipynb"
     assert json.loads(offered.read_text())["cells"][1]["outputs"] == []
+
+
+def run_cells(*sources: str, **options):
+    """These cells, run in a kernel that is there at once."""
+    notebook = new_notebook(cells=[new_code_cell(source) for source in sources])
+    quiet = {"kernel_manager_class": WarmKernelManager, "timeout": 60, **options}
+    NotebookClient(notebook, **quiet).execute(cwd=str(ROOT / "book"))
+    return ["".join(o.get("text", "") for o in c.outputs) for c in notebook.cells]
+
+
+def test_a_warm_kernel_is_one_like_any_other(monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    monkeypatch.setenv("SAID", "this")
+    said = "import os, torch; print(__name__, os.environ['SAID'], os.path.basename(os.getcwd()), torch.get_num_threads())"
+    first = run_cells(said, "x = 1", "print(torch.initial_seed())")
+    assert first[0] == "__main__ this book 1\n"
+    monkeypatch.setenv("SAID", "that")
+    second = run_cells(said, "print('x' in globals())", "print(torch.initial_seed())")
+    assert second[:2] == ["__main__ that book 1\n", "False\n"]
+    assert first[2] != second[2]
+
+
+def test_a_warm_kernel_that_is_stopped_or_dies():
+    with pytest.raises(CellExecutionError, match="KeyboardInterrupt"):
+        run_cells("while True: pass", timeout=1, interrupt_on_timeout=True)
+    with pytest.raises(DeadKernelError):
+        run_cells("import os; os._exit(3)")
+    assert run_cells("print(1)") == ["1\n"]

@@ -12,6 +12,7 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
+from warm_kernels import WarmKernelManager
 
 CHAPTERS = sorted((Path(__file__).parents[1] / "book").glob("*.ipynb"))
 JOBS = max(1, min(4, os.cpu_count() or 1))
@@ -20,7 +21,10 @@ JOBS = max(1, min(4, os.cpu_count() or 1))
 def run(path: Path, environment: dict) -> tuple[nbformat.NotebookNode, str | None]:
     notebook = nbformat.read(path, 4)
     client = NotebookClient(
-        notebook, timeout=600, resources={"metadata": {"path": str(path.parent)}}
+        notebook,
+        timeout=600,
+        kernel_manager_class=WarmKernelManager,
+        resources={"metadata": {"path": str(path.parent)}},
     )
     try:
         client.execute(env=environment)
