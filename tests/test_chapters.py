@@ -40,8 +40,8 @@ def executed(tmp_path_factory):
     environment |= {
         "BYHAND_OFFLINE": "1",
         "XDG_CACHE_HOME": str(tmp_path_factory.mktemp("cache")),  # no MNIST in it
-        "OMP_NUM_THREADS": "1",
     }
+    environment.setdefault("OMP_NUM_THREADS", "1")
     with ThreadPoolExecutor(JOBS) as pool:
         runs = pool.map(lambda path: run(path, environment), CHAPTERS)
         return dict(zip(CHAPTERS, runs, strict=True))
