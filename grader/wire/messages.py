@@ -323,11 +323,11 @@ class Ran:
     @classmethod
     def from_room(cls, said: object) -> "Ran":
         """Raises ValueError: it is no answer."""
-        if type(said) is not dict:
+        found: dict[Any, Any] = said if type(said) is dict else {}
+        outputs, error = found.get("outputs"), found.get("error")
+        if type(outputs) is not list or type(error) not in (dict, type(None)):
             raise ValueError("it gave a malformed answer")
-        error = said.get("error")
-        fault = Fault.from_room(error) if type(error) is dict else None
-        return cls(said.get("outputs"), fault)
+        return cls(outputs, None if error is None else Fault.from_room(error))
 
 
 @dataclass(frozen=True)
