@@ -1,4 +1,4 @@
-"""The instructor's commands: `grader release | collect | grade | export`."""
+"""The instructor's commands: `grader release | collect | grade | marks | export`."""
 
 import argparse
 import io
@@ -81,14 +81,17 @@ def _parser() -> argparse.ArgumentParser:
     verb.add_argument("homework", nargs="*", help="e.g. hw1 (default: all)")
     verb.set_defaults(verb="release")
 
-    verb = verbs.add_parser("collect", help="take in a folder of submissions")
+    verb = verbs.add_parser(
+        "collect", help="take in a folder of submissions, or a platform's zip"
+    )
     verb.add_argument("homework", help="e.g. hw1")
     verb.add_argument(
         "source",
         type=_path,
         nargs="?",
-        help="holds ada/…, ada.ipynb or ada.zip for each student",
+        help="a platform's zip, or a folder of ada/…, ada.ipynb or ada.zip for each",
     )
+    _people(verb)
     _exchange(verb)
     verb.set_defaults(verb="collect")
 
@@ -97,8 +100,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     verb.add_argument("homework", help="e.g. hw1")
     verb.add_argument(
-        "--from", dest="source", type=_path, help="collect this folder first"
+        "--from", dest="source", type=_path, help="collect this folder or zip first"
     )
+    _people(verb)
     _exchange(verb)
     verb.add_argument(
         "--jobs", type=_count, help="how many at a time (default: all CPUs)"
@@ -123,9 +127,43 @@ def _parser() -> argparse.ArgumentParser:
     )
     verb.set_defaults(verb="grade")
 
+    verb = verbs.add_parser(
+        "marks", help="fill a platform's own file with the marks of a homework"
+    )
+    verb.add_argument("homework", help="e.g. hw1")
+    verb.add_argument(
+        "--into",
+        type=_path,
+        metavar="FILE",
+        required=True,
+        help="the file as exported: gradebook, worksheet or list (CSV); it is kept",
+    )
+    verb.add_argument("--column", default="", help="its title, if that is not clear")
+    verb.add_argument(
+        "--scale", action="store_true", help="to what the column is worth there"
+    )
+    verb.add_argument("--tests", action="store_true", help="a column for each test")
+    verb.add_argument(
+        "--comments", action="store_true", help="say what was not passed, too"
+    )
+    verb.add_argument(
+        "--dry-run", dest="dry", action="store_true", help="only show what would change"
+    )
+    verb.set_defaults(verb="marks")
+
     verb = verbs.add_parser("export", help="write the marks to grades.csv")
     verb.set_defaults(verb="export")
     return parser
+
+
+def _people(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument(
+        "--list",
+        dest="people",
+        type=_path,
+        metavar="FILE",
+        help="the platform's own list of people: gradebook, worksheet or roster, as CSV",
+    )
 
 
 def _exchange(verb: argparse.ArgumentParser) -> None:

@@ -27,6 +27,7 @@ from grader.judge.engine import Engine
 from grader.judge.engines import ENGINES
 from grader.outcome import Outcome, Status
 from grader.records.exports import export
+from grader.records.marks import fill
 
 
 def run(options: argparse.Namespace, engine: Engine | None = None) -> int:
@@ -54,9 +55,11 @@ def _release(course: Course, options: argparse.Namespace, engine: Engine | None)
 def _collect(course: Course, options: argparse.Namespace, engine: Engine | None) -> int:
     homework = course.check(options.homework)
     if bool(options.source) == bool(options.exchange):
-        raise CourseError("Say where from: a folder, or --from-exchange FOLDER.")
+        raise CourseError(
+            "Say where from: a folder, a platform's zip, or --from-exchange FOLDER."
+        )
     if options.source:
-        outcomes = collect(course, homework, options.source)
+        outcomes = collect(course, homework, options.source, options.people, _say)
     else:
         outcomes = collect_exchange(course, homework, options.exchange)
     failed = 0
@@ -65,6 +68,10 @@ def _collect(course: Course, options: argparse.Namespace, engine: Engine | None)
     if failed:
         print(f"{failed} not collected: see above.", file=sys.stderr)
     return 1 if failed else 0
+
+
+def _say(words: str) -> None:
+    print(visible(words), flush=True)
 
 
 def _grade(course: Course, options: argparse.Namespace, engine: Engine | None) -> int:
@@ -132,11 +139,40 @@ def _export(course: Course, options: argparse.Namespace, engine: Engine | None) 
     return 0
 
 
+def _marks(course: Course, options: argparse.Namespace, engine: Engine | None) -> int:
+    homework = course.check(options.homework)
+    done = fill(
+        course,
+        homework,
+        options.into,
+        column=options.column,
+        scale=options.scale,
+        tests=options.tests,
+        comments=options.comments,
+        dry=options.dry,
+    )
+    _say(f"{options.into.name} is {done.kind}; the marks go to {done.column!r}.")
+    for change in done.changes:
+        note = f" ({change.note})" if change.note else ""
+        _say(f"{change.student:24} {change.before or '-'} → {change.after}{note}")
+    print(f"\n{len(done.changes)} to change, {done.kept} as they are.")
+    for student, why in done.skipped:
+        _say(f"{student:24} left out: {why}")
+    for student in done.missing:
+        _say(f"{student:24} has marks, but is not in {options.into.name}")
+    if done.path:
+        print(f"Upload: {done.path}")
+    else:
+        print("Nothing was written (--dry-run).")
+    return 1 if done.missing or done.skipped else 0
+
+
 Verb = Callable[[Course, argparse.Namespace, Engine | None], int]
 VERBS: dict[str, Verb] = {
     "release": _release,
     "collect": _collect,
     "grade": _grade,
+    "marks": _marks,
     "export": _export,
 }
 
@@ -163,6 +199,8 @@ def sentence(outcome: Outcome) -> str:
             return f"replaced; the earlier one is kept in {outcome.earlier}{note}"
         case Status.UNCHANGED:
             return f"unchanged{note}"
+        case Status.ABSENT:
+            return f"0 points: {outcome.note}"
         case Status.NOT_COLLECTED:
             return f"NOT COLLECTED: {outcome.reason}"
         case Status.GRADED:

@@ -16,6 +16,7 @@ class Status(Enum):
     REPLACED = auto()  # an earlier one, which is kept
     UNCHANGED = auto()  # it was there already
     NOT_COLLECTED = auto()
+    ABSENT = auto()  # on the list, and handed in nothing
     GRADED = auto()
     GRADED_BEFORE = auto()  # and nothing has changed
     NO_FEEDBACK = auto()  # graded, but the page could not be written

@@ -13,7 +13,10 @@ from typing import NamedTuple
 
 from grader.course import files
 from grader.course.course import Course
+from grader.course.download import Download, collect_download, opened, people_in
 from grader.course.names import folded, student_name, visible
+from grader.course.people import People
+from grader.course.platforms import Recognised, by_people
 from grader.course.starter import Starter
 from grader.course.submission import (
     MAX_ARCHIVE,
@@ -71,22 +74,87 @@ class Entry(NamedTuple):
     student: str
 
 
-def collect(course: Course, homework: str, source: Path) -> list[Outcome]:
+def collect(
+    course: Course,
+    homework: str,
+    source: Path,
+    people: Path | None = None,
+    say: Callable[[str], object] = lambda words: None,
+) -> list[Outcome]:
     """Copy submissions to the course folder; one outcome per student.
 
-    An entry is a folder ``ada/`` (holding the notebook, at any depth), a notebook
-    ``ada.ipynb`` or ``ada_hw1_backprop.ipynb``, or an archive ``ada.zip``. A
-    submission that differs from the student's earlier one takes its place; the earlier
-    one is kept in ``earlier/``.
+    The source is what a platform gives out (`grader.course.download`), as zip or
+    folder; or a folder of one's own. An entry of that is a folder ``ada/`` (holding the
+    notebook, at any depth), a notebook ``ada.ipynb`` or ``ada_hw1_backprop.ipynb``, or
+    an archive ``ada.zip``. A submission that differs from the student's earlier one
+    takes its place; the earlier one is kept in ``earlier/``.
+
+    Args:
+        people: the platform's list of the course's people, a file.
+        say: takes words for the instructor.
 
     Raises:
-        CourseError: there is no such folder, it is empty, or another run is at work.
+        CourseError: there is no such folder or file, it is empty, people cannot be told
+            without a list, or another run is at work.
     """
-    if not source.is_dir():
-        raise CourseError(f"There is no folder {source} to collect from.")
-    paths = [p for p in sorted(source.iterdir()) if not left_by_tools(p.name)]
-    if not paths:
-        raise CourseError(f"The folder {source} is empty.")
+    if not source.exists():
+        raise CourseError(f"There is no folder or archive {source} to collect from.")
+    listed = People(people) if people else None
+    if listed:
+        say(f"{listed.path.name} is {listed.kind}, with {len(listed.people)} people.")
+    if source.is_dir():
+        paths = [p for p in sorted(source.iterdir()) if not left_by_tools(p.name)]
+        if not paths:
+            raise CourseError(f"The folder {source} is empty.")
+        if len(paths) == 1 and _people_in(paths[0]) > 1:
+            source = paths[0]
+    with opened(source) as download:
+        if not download.paths and not source.is_dir():
+            raise CourseError(f"There is nothing in {source}.")
+        known = download.recognised()
+        if known:
+            say(f"{download.name} comes from {known.platform.name}.")
+        elif listed or not source.is_dir():
+            known = _as_people_named(download, homework)
+        if known:
+            return collect_download(course, homework, download, known, listed)
+    return _collect_folder(course, homework, paths)
+
+
+def _people_in(path: Path) -> int:
+    """Of how many people's work a platform's archive consists; 0 if it is none."""
+    if path.is_symlink() or path.suffix.lower() != ".zip":
+        return 0
+    try:
+        with opened(path) as download:
+            known = download.recognised()
+            return people_in(known, download.paths) if known else 0
+    except CourseError:
+        return 0
+
+
+def _as_people_named(download: Download, homework: str) -> Recognised:
+    """Folders and files with people's names, in one folder or in none."""
+    first = {path.partition("/")[0] for path in download.paths if "/" in path}
+    outer = len(first) == 1 and all("/" in path for path in download.paths)
+    inside = {p.split("/")[1] for p in download.paths} if outer else set()
+    start = f"{first.pop()}/" if outer and len(inside) > 1 else ""
+    platform = by_people(
+        lambda name: _student(name, NOTEBOOK.fullmatch(name), homework)
+    )
+
+    def read(path: str) -> bytes:
+        return download.read(start + path)
+
+    return Recognised(platform, platform.begin(download.paths, read), start)
+
+
+def _student(name: str, notebook: object, homework: str) -> str:
+    file = bool(notebook) or name.lower().endswith(".zip")
+    return named_student(name, not file, homework)
+
+
+def _collect_folder(course: Course, homework: str, paths: list[Path]) -> list[Outcome]:
     groups: dict[str, list[Entry]] = {}
     for path in paths:
         entry = _entry(path, homework)
@@ -109,8 +177,12 @@ def collect(course: Course, homework: str, source: Path) -> list[Outcome]:
 
 def student_of(path: Path, homework: str) -> str:
     """Whose a submission is, by the name of its folder or file, as it stands there."""
-    folder = path.is_dir()
-    name = path.name if folder else stem(path.name)
+    return named_student(path.name, path.is_dir(), homework)
+
+
+def named_student(called: str, folder: bool, homework: str) -> str:
+    """Whose a folder or file of that name is."""
+    name = called if folder else stem(called)
     for naming in NAMES:
         if naming.folders if folder else naming.files:
             pattern = naming.pattern.replace("{homework}", re.escape(homework))
@@ -198,6 +270,12 @@ def _notebook(path: Path, homework: str) -> Found:
 
 
 def _archive(path: Path, homework: str) -> Found:
+    several = _people_in(path)
+    if several > 1:
+        raise Refused(
+            f"it holds the work of {several} people, as a platform gives it out: collect "
+            "that archive itself"
+        )
     with files.opened(path, None, MAX_ARCHIVE) as (file, about):
         return read_archive(file, about, homework)
 

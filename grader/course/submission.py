@@ -39,11 +39,11 @@ LEFT_BY_TOOLS = {
 class Found:
     """A submitted notebook: its bytes, when it was written (UTC), its owner, a remark.
 
-    ``secret`` is the exchange's: feedback finds its way back by it.
+    ``time`` is None where nobody can say; it is not late then. ``secret`` is the exchange's: feedback finds its way back by it.
     """
 
     content: bytes
-    time: datetime
+    time: datetime | None
     owner: int | None = None
     note: str = ""
     secret: bytes | None = None
@@ -114,7 +114,7 @@ def read_folder(number: int, homework: str) -> Found:
         with files.opened(archives[0], number, MAX_ARCHIVE) as (file, about):
             inner = read_archive(file, about, homework)
         return replace(inner, owner=about.st_uid)
-    raise _nothing(others, lambda path: files.read(path, number)[0])
+    raise nothing_in(others, lambda path: files.read(path, number)[0])
 
 
 def _file(path: PurePosixPath, folder: int | None) -> Found:
@@ -179,7 +179,7 @@ def _in_archive(archive: zipfile.ZipFile, time: datetime, homework: str) -> Foun
             others[path] = member
     if found:
         return choose(list(found.values()), homework)
-    raise _nothing(list(others), lambda path: content(others[path]))
+    raise nothing_in(list(others), lambda path: content(others[path]))
 
 
 def _odd(member: zipfile.ZipInfo, time: datetime) -> str:
@@ -197,7 +197,7 @@ def _odd(member: zipfile.ZipInfo, time: datetime) -> str:
     return ""
 
 
-def _nothing(
+def nothing_in(
     others: list[PurePosixPath], read: Callable[[PurePosixPath], bytes]
 ) -> Refused:
     """There is no notebook; what there is instead."""
@@ -311,7 +311,8 @@ def store(course: Course, homework: str, student: str, found: Found) -> Outcome:
     with files.scratch(course.folder) as part:
         new = part / homework
         files.write(new / path.name, found.content)
-        files.write(new / "timestamp.txt", f"{found.time:{STAMP}}\n")
+        if found.time:
+            files.write(new / "timestamp.txt", f"{found.time:{STAMP}}\n")
         if found.secret:
             files.write(new / course.SECRET, found.secret)
         if path.parent.exists():
