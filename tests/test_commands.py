@@ -27,6 +27,7 @@ SENTENCES = {
         "replaced; the earlier one is kept in /c/earlier/ada"
     ),
     Outcome("ada", Status.UNCHANGED, note="late"): "unchanged (late)",
+    Outcome("ada", Status.ABSENT, note="on the list"): "0 points: on the list",
     Outcome("ada", Status.NOT_COLLECTED, reason="it is a link"): (
         "NOT COLLECTED: it is a link"
     ),
