@@ -55,9 +55,7 @@ def _release(course: Course, options: argparse.Namespace, engine: Engine | None)
 def _collect(course: Course, options: argparse.Namespace, engine: Engine | None) -> int:
     homework = course.check(options.homework)
     if bool(options.source) == bool(options.exchange):
-        raise CourseError(
-            "Say where from: a folder, a platform's zip, or --from-exchange FOLDER."
-        )
+        raise CourseError("Say where from: a folder, or --from-exchange FOLDER.")
     if options.source:
         outcomes = collect(course, homework, options.source, options.people, _say)
     else:

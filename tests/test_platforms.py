@@ -176,7 +176,7 @@ def test_a_damaged_or_empty_download(content, course, tmp_path):
     path.write_bytes(content)
     with pytest.raises(CourseError, match=r"no zip archive|nothing in"):
         collect(course, HW, path)
-    with pytest.raises(CourseError, match="no folder or archive"):
+    with pytest.raises(CourseError, match="There is no folder"):
         collect(course, HW, tmp_path / "nowhere.zip")
 
 

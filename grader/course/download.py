@@ -26,13 +26,13 @@ from grader.course.submission import (
     NOTEBOOK,
     Candidate,
     Found,
+    Intake,
     choose,
     left_by_tools,
     moment,
     nothing_in,
     read_archive,
     refuse,
-    store,
 )
 from grader.errors import CourseError, Refused
 from grader.notebook.decoding import HOW
@@ -183,8 +183,9 @@ def collect_download(
         for keys in piece.keys:
             _claim(claims, outcomes, path, piece, keys, people)
     with course.alone():
-        for claim in claims.values():
-            outcomes.append(_take(course, homework, download, claim))
+        with Intake(course, homework) as intake:
+            for claim in claims.values():
+                outcomes.append(_take(intake, download, claim))
         if people:
             register(course, people)
     if people:
@@ -243,15 +244,15 @@ def _claim(
         claim.pieces.append((path, piece))
 
 
-def _take(course: Course, homework: str, download: Download, claim: Claim) -> Outcome:
+def _take(intake: Intake, download: Download, claim: Claim) -> Outcome:
     try:
         student = student_name(claim.student)
-        found = _found(download, claim, homework)
+        found = _found(download, claim, intake.homework)
     except MemoryError:
         raise
     except Exception as error:  # whatever reading this one has led to
-        return refuse(course, homework, claim.student, error)
-    return store(course, homework, student, found)
+        return refuse(intake.course, intake.homework, claim.student, error)
+    return intake.store(student, found)
 
 
 def _found(download: Download, claim: Claim, homework: str) -> Found:

@@ -18,10 +18,10 @@ from grader.course.course import Course
 from grader.course.names import check_name
 from grader.course.submission import (
     Found,
+    Intake,
     moment,
     read_folder,
     refuse,
-    store,
 )
 from grader.errors import CourseError, NotTheirs, Refused
 from grader.outcome import Outcome, Status
@@ -63,7 +63,7 @@ def collect_exchange(course: Course, homework: str, root: Path) -> list[Outcome]
         raise CourseError(f"Nobody has submitted {homework} to {inbound}.")
     outcomes: list[Outcome] = []
     done: set[str] = set()
-    with course.alone():
+    with course.alone(), Intake(course, homework) as intake:
         for entry in entries:
             if entry.student in done:
                 continue
@@ -78,7 +78,7 @@ def collect_exchange(course: Course, homework: str, root: Path) -> list[Outcome]
             except Exception as error:  # whatever reading this one has led to
                 outcomes.append(refuse(course, homework, entry.student, error))
             else:
-                outcomes.append(store(course, homework, entry.student, found))
+                outcomes.append(intake.store(entry.student, found))
                 done.add(entry.student)
     return sorted(outcomes, key=lambda outcome: outcome.student)
 

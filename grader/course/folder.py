@@ -22,13 +22,13 @@ from grader.course.submission import (
     MAX_ARCHIVE,
     NOTEBOOK,
     Found,
+    Intake,
     left_by_tools,
     moment,
     read_archive,
     read_folder,
     refuse,
     stem,
-    store,
 )
 from grader.errors import CourseError, Refused
 from grader.notebook.decoding import HOW, what_it_is
@@ -98,7 +98,7 @@ def collect(
             without a list, or another run is at work.
     """
     if not source.exists():
-        raise CourseError(f"There is no folder or archive {source} to collect from.")
+        raise CourseError(f"There is no folder {source} to collect from.")
     listed = People(people) if people else None
     if listed:
         say(f"{listed.path.name} is {listed.kind}, with {len(listed.people)} people.")
@@ -160,7 +160,7 @@ def _collect_folder(course: Course, homework: str, paths: list[Path]) -> list[Ou
         entry = _entry(path, homework)
         groups.setdefault(folded(entry.student), []).append(entry)
     outcomes = []
-    with course.alone():
+    with course.alone(), Intake(course, homework) as intake:
         for entries in groups.values():
             student = entries[0].student
             try:
@@ -171,7 +171,7 @@ def _collect_folder(course: Course, homework: str, paths: list[Path]) -> list[Ou
                 counts = any(_counts(course, entry, homework) for entry in entries)
                 outcomes.append(refuse(course, homework, student, error, counts))
             else:
-                outcomes.append(store(course, homework, student, found))
+                outcomes.append(intake.store(student, found))
     return outcomes
 
 

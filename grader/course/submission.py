@@ -1,5 +1,6 @@
 """One student's submission: what there is of it, where it is kept, why it is not."""
 
+import contextlib
 import lzma
 import os
 import re
@@ -298,39 +299,72 @@ def in_words(error: Exception) -> str:
     return f"it cannot be read ({type(error).__name__}: {visible(str(error))[:100]})"
 
 
-def store(course: Course, homework: str, student: str, found: Found) -> Outcome:
-    """Put a submission in its place; it is there in full, or the earlier one is."""
-    path = course.notebook("submitted", student, homework)
-    earlier = None
-    if path.is_file() and path.read_bytes() == found.content:
-        if found.secret:
-            files.write(path.with_name(course.SECRET), found.secret)
-        return Outcome(student, Status.UNCHANGED, note=found.note)
-    status = Status.REPLACED if path.is_file() else Status.COLLECTED
-    note = "; ".join(filter(None, (found.note, _alike(course, student))))
-    with files.scratch(course.folder) as part:
-        new = part / homework
-        files.write(new / path.name, found.content)
+class Intake:
+    """Puts submissions in their places; use as a context manager, one for a run.
+
+    They are written aside first, then all of them to the disk at once, and only then put
+    in place: a submission is there in full, or the earlier one is.
+    """
+
+    def __init__(self, course: Course, homework: str):
+        self.course, self.homework = course, homework
+        self.stack = contextlib.ExitStack()
+        self.waiting: list[tuple[str, str, Path | None]] = []
+        place = course.folder / "submitted"
+        known = os.listdir(place) if place.is_dir() else []
+        self.known = {folded(name): name for name in known}
+
+    def __enter__(self):
+        self.part = str(self.stack.enter_context(files.scratch(self.course.folder)))
+        return self
+
+    def __exit__(self, *_):
+        with self.stack:
+            if self.waiting:
+                os.sync()
+            for new, place, earlier in self.waiting:
+                if earlier:
+                    earlier.parent.mkdir(parents=True, exist_ok=True)
+                    os.rename(place, earlier)
+                os.makedirs(os.path.dirname(place), exist_ok=True)
+                os.rename(new, place)
+
+    def store(self, student: str, found: Found) -> Outcome:
+        """Take a submission in; it is in its place when the context ends."""
+        course, homework = self.course, self.homework
+        path = course.notebook("submitted", student, homework)
+        there = path.is_file()
+        if there and path.read_bytes() == found.content:
+            if found.secret:
+                files.write(path.with_name(course.SECRET), found.secret)
+            return Outcome(student, Status.UNCHANGED, note=found.note)
+        note = "; ".join(filter(None, (found.note, self._alike(student))))
+        new = f"{self.part}/{len(self.waiting)}"
+        os.mkdir(new)
+        _write(f"{new}/{path.name}", found.content)
         if found.time:
-            files.write(new / "timestamp.txt", f"{found.time:{STAMP}}\n")
+            _write(f"{new}/timestamp.txt", f"{found.time:{STAMP}}\n".encode())
         if found.secret:
-            files.write(new / course.SECRET, found.secret)
+            _write(f"{new}/{course.SECRET}", found.secret)
+        earlier = None
         if path.parent.exists():
             now = datetime.now(UTC).strftime("%Y-%m-%dT%H-%M-%S.%f")
             earlier = course.folder / "earlier" / student / homework / now
-            earlier.parent.mkdir(parents=True, exist_ok=True)
-            path.parent.rename(earlier)
-        path.parent.parent.mkdir(parents=True, exist_ok=True)
-        new.rename(path.parent)
-    return Outcome(student, status, note=note, earlier=earlier)
+        self.waiting.append((new, str(path.parent), earlier))
+        status = Status.REPLACED if there else Status.COLLECTED
+        return Outcome(student, status, note=note, earlier=earlier)
+
+    def _alike(self, student: str) -> str:
+        """Another student whose name is the same on some file systems."""
+        other = self.known.setdefault(folded(student), student)
+        if other == student:
+            return ""
+        return f"{visible(other)} is in the course, too: the same person?"
 
 
-def _alike(course: Course, student: str) -> str:
-    """Another student whose name is the same on some file systems."""
-    place = course.folder / "submitted"
-    known = os.listdir(place) if place.is_dir() else []
-    same = [n for n in known if n != student and folded(n) == folded(student)]
-    return f"{visible(same[0])} is in the course, too: the same person?" if same else ""
+def _write(path: str, content: bytes) -> None:
+    with open(path, "wb") as file:
+        file.write(content)
 
 
 def refuse(
