@@ -34,6 +34,9 @@ LAYOUTS = (
     *("to_mkldnn", "_to_sparse", "sparse_coo_tensor", "sparse_compressed_tensor"),
     *("quantize_per", "_nested_tensor", "nested_tensor_from"),
 )
+IMPLICIT = "CompositeImplicitAutograd"
+# PyTorch's own twins of all operators in Python: what is meant is those of the words
+TWINS = ("torch._refs.", "torch._decomp.")
 KEY = "CPU"  # where a kernel is looked up for an ordinary tensor of this machine
 # the name spaces of operators that take ordinary tensors of numbers
 SPACES = ("aten", "mkldnn", "mkl", "prims", "inductor")
@@ -41,6 +44,7 @@ SPACES = ("aten", "mkldnn", "mkl", "prims", "inductor")
 SPECIAL = ("__init__", "__call__", "__iter__")
 # they switch derivatives on and off, as PyTorch itself does all the time
 SWITCHES = ("torch.autograd", "torch.enable_grad", "torch.set_grad_enabled")
+MAPS = Path("/proc/self/maps")
 ENGINE = "_ZN5torch8autograd23set_default_engine_stubEPFRNS0_6EngineEvE"
 
 
@@ -60,13 +64,14 @@ class Refusal:
     def __init__(self, patterns: Iterable[str], operators: Iterable[str] = ()):
         self.patterns = tuple(p for p in patterns if not p.startswith("."))
         self.derivatives = "torch.autograd" not in self.patterns
-        words = tuple(operators)
+        self.words = words = tuple(operators)
         if words:
             words += LAYOUTS
         if not self.derivatives:
             words += DUAL
         self.operators = _operators(words)
         self._seen: set[str] = set()  # names of modules
+        self._state: tuple[int, str, int] | None = None  # of what is loaded
         self._functions: dict[types.FunctionType, types.CodeType] = {}
         self._compiled: dict[int, tuple[Any, Callable[..., Any]]] = {}  # by id
         self._before: dict[types.FunctionType, types.CodeType] = {}
@@ -75,11 +80,16 @@ class Refusal:
 
     def find(self) -> None:
         """Look for what is forbidden among the modules that are loaded by now."""
-        new = {n: m for n, m in sys.modules.copy().items() if n not in self._seen}
-        if not new:
+        # which takes a process that was just forked milliseconds, in copied pages
+        state = len(sys.modules), next(reversed(sys.modules)), times_loaded()
+        if state == self._state:
             return
+        self._state = state
+        new = {n: m for n, m in sys.modules.copy().items() if n not in self._seen}
         self._seen.update(new)
         for thing, said in _forbidden(self.patterns, new):
+            if said.startswith(TWINS) and not any(word in said for word in self.words):
+                continue
             if not isinstance(thing, types.FunctionType):
                 self._compiled.setdefault(id(thing), (thing, _refusing(said)))
             elif thing not in self._functions:
@@ -146,6 +156,35 @@ def end_at_backward(final: Callable[[], object]) -> Any:
     return None
 
 
+class _Library(ctypes.Structure):
+    """The head of glibc's ``struct dl_phdr_info`` (dl_iterate_phdr(3))."""
+
+    _fields_ = (
+        ("address", ctypes.c_void_p),
+        ("name", ctypes.c_char_p),
+        ("headers", ctypes.c_void_p),
+        ("count", ctypes.c_uint16),
+        ("loaded", ctypes.c_ulonglong),
+    )
+
+
+def times_loaded() -> int:
+    """How often the system has loaded a library into this process; 0 if unknown."""
+    found = 0
+
+    @ctypes.CFUNCTYPE(
+        ctypes.c_int, ctypes.POINTER(_Library), ctypes.c_size_t, ctypes.c_void_p
+    )
+    def first(library, _size, _data):
+        nonlocal found
+        found = library.contents.loaded
+        return 1
+
+    if MAPS.exists():
+        ctypes.CDLL(None).dl_iterate_phdr(first, None)
+    return found
+
+
 def _operators(words: tuple[str, ...]) -> dict[str, list[str]]:
     """The operators that there are with one of these words, by name space."""
     found: dict[str, list[str]] = {}
@@ -153,11 +192,18 @@ def _operators(words: tuple[str, ...]) -> dict[str, list[str]]:
         return found
     import torch
 
+    has = torch._C._dispatch_has_kernel_for_dispatch_key
+    computed = torch._C._dispatch_has_computed_kernel_for_dispatch_key
     for full in torch._C._dispatch_get_all_op_names():
         namespace, _, name = full.partition("::")
-        base = name.partition(".")[0]
-        if namespace in SPACES and any(word in base for word in words):
-            found.setdefault(namespace, []).append(name)
+        base, _, overload = name.partition(".")
+        if namespace not in SPACES or not any(word in base for word in words):
+            continue
+        if not computed(full, KEY):
+            continue  # it fails by itself
+        if "out" in overload and not has(full, KEY) and not has(full, IMPLICIT):
+            continue  # it calls the one without `out`, and copies what that gives
+        found.setdefault(namespace, []).append(name)
     return found
 
 
@@ -221,11 +267,12 @@ def _loaded(name: str) -> Any:
 
 def _of_module(module: types.ModuleType, pattern: str) -> Iterator[tuple[Any, str]]:
     listed = set(getattr(module, "__all__", ()))
+    passed_on = vars(sys.modules["numpy"]) if "numpy" in sys.modules else {}
     for name, thing in list(vars(module).items()):
         home = getattr(thing, "__module__", None)
         own = isinstance(home, str) and f"{home}.".startswith(f"{pattern}.")
         public = not name.startswith("_")
-        if getattr(sys.modules.get("numpy"), name, None) is thing:
+        if name in passed_on and passed_on[name] is thing:
             continue  # passed on from NumPy, which is not what is meant
         if (
             own

@@ -17,7 +17,8 @@ class Cheat:
         code: the solution.
         setup: of a cell of its own, before the first exercise.
         tests: that must fail; the others must pass.
-        hides: what it calls, so that no test can be told from those that do.
+        hides: what it calls, so that the other tests may fail as well: they cannot be
+            told from those that do.
         homework: in which.
     """
 

@@ -65,7 +65,7 @@ def test_it_earns_nothing_where_it_is_forbidden(graded, cheat):
     # and all that has nothing to do with it is paid
     about_others = (*cheat.tests, "train_steps_test", "accuracy_test")
     others = {test for test in found if not test.startswith(about_others)}
-    assert earned == set() if cheat.hides else earned >= others, others ^ earned
+    assert cheat.hides or earned >= others, others - earned
 
 
 def _topic(cheat) -> tuple[str, ...]:

@@ -18,12 +18,11 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from byhand.refuse import NotAllowed, Refusal, end_at_backward
+from byhand.refuse import MAPS, NotAllowed, Refusal, end_at_backward, times_loaded
 from grader.inside import seccomp
 from grader.wire.messages import Kit
 
 AUTOGRAD = "PyTorch's autograd is not allowed in this exercise"
-MAPS = Path("/proc/self/maps")
 OWN = ("/tmp/", "/dev/shm/", "/memfd:")  # where a room's code can write
 
 
@@ -39,7 +38,7 @@ class Guard:
         self.libraries = [p for p in kit.banned if not p.startswith((".", "torch"))]
         self.kept: Any = None
         self.refusal.find()
-        self.loaded = _times_loaded()
+        self.loaded = times_loaded()
         self.hidden = ""  # a forbidden library that is loaded, and not to be seen
 
     def refuse(self, final: Callable[[str], object]) -> None:
@@ -48,7 +47,7 @@ class Guard:
         Args:
             final: says why, and ends the process: of a call that cannot be stopped.
         """
-        if self.libraries and _times_loaded() != self.loaded:
+        if self.libraries and times_loaded() != self.loaded:
             self.hidden = hidden_library(self.libraries, MAPS.read_text())
         self.refusal.start()
         self.refusal.keep()
@@ -83,35 +82,6 @@ class Guard:
                 raise NotAllowed(AUTOGRAD)
         finally:
             del below
-
-
-class _Library(ctypes.Structure):
-    """The head of glibc's ``struct dl_phdr_info`` (dl_iterate_phdr(3))."""
-
-    _fields_ = (
-        ("address", ctypes.c_void_p),
-        ("name", ctypes.c_char_p),
-        ("headers", ctypes.c_void_p),
-        ("count", ctypes.c_uint16),
-        ("loaded", ctypes.c_ulonglong),
-    )
-
-
-def _times_loaded() -> int:
-    """How often the system has loaded a library into this process; 0 if unknown."""
-    found = 0
-
-    @ctypes.CFUNCTYPE(
-        ctypes.c_int, ctypes.POINTER(_Library), ctypes.c_size_t, ctypes.c_void_p
-    )
-    def first(library, _size, _data):
-        nonlocal found
-        found = library.contents.loaded
-        return 1
-
-    if MAPS.exists():
-        ctypes.CDLL(None).dl_iterate_phdr(first, None)
-    return found
 
 
 def hidden_library(libraries: Iterable[str], maps: str) -> str:
