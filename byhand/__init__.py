@@ -3,6 +3,7 @@
 - :mod:`byhand.device`  where to compute, how long it took, reproducible random numbers
 - :mod:`byhand.data`    MNIST (or the offline digits) and toy data in the plane
 - :mod:`byhand.plots`   figures that read well in light and dark, in colour or without
+- :mod:`byhand.figures` figures that respond, in the book and in notebooks
 - :mod:`byhand.check`   is what I built right? closeness, gradients, equality to torch
 - :mod:`byhand.practice`  is my layer right? the smallest case that fails, drawn
 - :mod:`byhand.prose`   sentences whose numbers are computed
@@ -10,7 +11,7 @@
 
 import importlib
 
-MODULES = ("check", "data", "plots", "practice")
+MODULES = ("check", "data", "figures", "plots", "practice")
 FUNCTIONS = {
     "default_device": "device",
     "say": "prose",

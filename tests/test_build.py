@@ -85,7 +85,13 @@ def book(tmp_path):
     (tmp_path / "book").mkdir()
     for name in ("_config.yml", "constraints.txt"):
         shutil.copy(ROOT / name, tmp_path)
-    for name in ("build.py", "package.json", "package-lock.json", ".npmrc"):
+    for name in (
+        "build.py",
+        "warm_kernels.py",
+        "package.json",
+        "package-lock.json",
+        ".npmrc",
+    ):
         shutil.copy(ROOT / "book" / name, tmp_path / "book")
     for name in ("_ext", "_assets", "_templates", "node_modules"):
         if (ROOT / "book" / name).exists():
@@ -210,21 +216,22 @@ def test_widgets_run_without_a_kernel(book):
         tab.on("request", lambda r: r.url.startswith("http") and errors.append(r.url))
         tab.goto(address, wait_until="load")
         assert tab.locator(".widget").count() == 0  # far below: not started yet
-        tab.evaluate("dispatchEvent(new Event('beforeprint'))")
+        still = tab.locator(".widget-still p")
+        assert still.count() == 2 and still.first.is_visible()  # until it runs
+        tab.locator(".cell_output").first.scroll_into_view_if_needed()
         outputs = tab.locator(".widget output")
         outputs.nth(1).wait_for()
         assert outputs.all_text_contents() == ["6/1", "6/1"]  # two views, one start
         tab.locator(".widget input").first.press("ArrowRight")
         assert outputs.all_text_contents() == ["8/1", "8/1"]
+        assert not still.first.is_visible()
+        tab.emulate_media(media="print")
+        assert still.first.is_visible() and not outputs.first.is_visible()
+        tab.emulate_media(media="screen")
         photo = tab.locator("img.photo")
         assert photo.get_attribute("alt") == "a few dark colours"
         assert photo.evaluate("image => image.decode().then(() => true)")
         assert errors == []
-
-        tab = chromium.new_page()
-        tab.goto(address, wait_until="load")
-        tab.locator(".cell_output").first.scroll_into_view_if_needed()
-        tab.locator(".widget output").first.wait_for()
 
         still = chromium.new_context(java_script_enabled=False).new_page()
         still.goto(address, wait_until="load")
@@ -237,6 +244,25 @@ def test_widgets_run_without_a_kernel(book):
         assert list(pixels.convert("RGB").tobytes()) == list(range(48))
     offered = book.root / "_build/html/_sources/book/a.ipynb"
     assert json.loads(offered.read_text())["cells"][1]["outputs"] == []
+    html = (book.root / "_build/html/book/a.html").read_text()
+    assert html.count("must not end the") == 2  # in the cell and, once, as a module
+    assert "widget-host" not in (book.root / "_build/html/book/b.html").read_text()
+
+
+def test_a_figure_in_a_book(book):
+    alt = "three bars, and what is to be made of them"
+    figure = code("from byhand import figures\nfigures.Softmax()", image={"alt": alt})
+    built = book(a=[markdown("# Figures"), figure], b=[markdown("# The end")])
+    assert built.returncode == 0, built.stdout + built.stderr
+    page = (book.root / "_build/html/book/a.html").as_uri()
+    with browser() as chromium:
+        tab = chromium.new_page()
+        tab.goto(page)
+        tab.get_by_label("logit of class 0").press("End")
+        tab.get_by_text("−log 1.00").wait_for()
+        still = chromium.new_context(java_script_enabled=False).new_page()
+        still.goto(page)
+        assert still.get_by_alt_text(alt).is_visible()
 
 
 def run_cells(*sources: str, **options):

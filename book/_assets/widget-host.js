@@ -2,10 +2,16 @@
 
    A classic script, and modules imported from Blobs, so that it also runs from a
    folder (file://), where browsers refuse module files. A widget's module finds what
-   a notebook gives it: a model with get, set, on, off and save_changes. */
+   a notebook gives it: a model with get, set, on, off and save_changes.
+
+   The still picture of a widget stands in its place until it runs, on paper, and if it
+   cannot run; then the console says why. */
 (() => {
   const STATE = 'script[type="application/vnd.jupyter.widget-state+json"]';
   const VIEW = 'script[type="application/vnd.jupyter.widget-view+json"]';
+  const LOOK =
+    "@media print { .widget { display: none; } }" +
+    "@media not print { .widget[data-ready] ~ .widget-still { display: none; } }";
   const models = new Map(); // model id -> Model
   const modules = new Map(); // source text -> promise of the module's widget
   const styles = new Set(); // CSS texts that the page has already
@@ -29,14 +35,12 @@
     get(name) {
       return this.state[name];
     }
-    set(name, value) {
-      if (typeof name === "object") {
-        Object.entries(name).forEach(([key, each]) => this.set(key, each));
-      } else if (this.state[name] !== value) {
-        this.state[name] = value;
-        this.emit(`change:${name}`, this, value);
-        this.emit("change", this);
-      }
+    set(name, value) { // listeners hear of several changes when all are made
+      const changes = typeof name === "object" ? name : { [name]: value };
+      const changed = Object.keys(changes).filter((key) => this.state[key] !== changes[key]);
+      Object.assign(this.state, changes);
+      for (const key of changed) this.emit(`change:${key}`, this, changes[key]);
+      if (changed.length) this.emit("change", this);
     }
     on(events, listener) {
       for (const event of events.split(" ")) {
@@ -58,6 +62,12 @@
     send() {}
   }
 
+  function style(css) {
+    if (!css || styles.has(css)) return;
+    styles.add(css);
+    document.head.append(Object.assign(document.createElement("style"), { textContent: css }));
+  }
+
   async function load(source) {
     const url = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
     const { default: widget } = await import(url);
@@ -65,42 +75,63 @@
   }
 
   async function start(model) { // once for each model, however many views it has
-    const [source, css] = [model.get("_esm"), model.get("_css")];
-    if (css && !styles.has(css)) {
-      styles.add(css);
-      document.head.append(Object.assign(document.createElement("style"), { textContent: css }));
-    }
+    const source = model.get("_esm");
+    if (!source) throw new Error("its module is missing");
+    style(model.get("_css"));
     if (!modules.has(source)) modules.set(source, load(source));
     const widget = await modules.get(source);
     await widget.initialize?.({ model });
     return widget;
   }
 
+  function unwrap(script) { // the still picture, from the <noscript> beside it
+    const without = script.parentElement.querySelector("noscript");
+    const picture = document.createElement("div");
+    picture.className = "widget-still";
+    picture.innerHTML = without?.textContent ?? "";
+    without?.replaceWith(picture);
+  }
+
   async function show(script) {
-    if (script.dataset.shown) return;
-    script.dataset.shown = "yes";
-    const model = models.get(JSON.parse(script.textContent).model_id);
     const el = document.createElement("div");
     el.className = "widget";
     script.after(el);
     try {
+      const model = models.get(JSON.parse(script.textContent).model_id);
+      if (!model) throw new Error("its state is missing");
       model.started ??= start(model);
       const widget = await model.started;
       await widget.render?.({ model, el, signal: new AbortController().signal });
       el.dataset.ready = "yes";
     } catch (error) {
-      console.error(error);
-      el.setAttribute("role", "alert");
-      el.textContent = `This interactive figure could not start: ${error.message}`;
+      el.remove();
+      console.error(`A figure shows its still picture only. ${error.message}`);
     }
   }
 
-  function begin() {
+  function read() {
     for (const script of document.querySelectorAll(STATE)) {
-      const { state } = JSON.parse(script.textContent);
-      for (const [id, entry] of Object.entries(state)) models.set(id, new Model(entry));
+      try {
+        const { state, texts = [] } = JSON.parse(script.textContent);
+        for (const [id, entry] of Object.entries(state)) {
+          for (const name of ["_esm", "_css"]) {
+            if (Number.isInteger(entry.state[name])) entry.state[name] = texts[entry.state[name]];
+          }
+          models.set(id, new Model(entry));
+        }
+      } catch (error) {
+        console.error(`The figures show their still pictures only. ${error.message}`);
+        return false;
+      }
     }
+    return true;
+  }
+
+  function begin() {
+    style(LOOK);
     const views = [...document.querySelectorAll(VIEW)];
+    views.forEach(unwrap);
+    if (!read()) return;
     const soon = new IntersectionObserver( // shortly before it scrolls into sight
       (entries) => {
         for (const { isIntersecting, target } of entries) {
@@ -112,7 +143,6 @@
       { rootMargin: "600px" },
     );
     for (const view of views) soon.observe(view.parentElement);
-    addEventListener("beforeprint", () => views.forEach(show));
   }
 
   if (document.readyState === "loading") addEventListener("DOMContentLoaded", begin);

@@ -7,10 +7,14 @@ runs them from it. This extension
   file, `NbElementRenderer.add_js_file`) and where it would hold up the first sight of
   the page, to the end of the body, and escapes it so that no text in it can end the
   script: delete `move_state` when myst-nb does both;
-- keeps a still picture for readers without JavaScript: what the widget offers beside
-  its interactive form (`image/svg+xml`, `image/png` or `text/html` in its mime
-  bundle) goes into a `<noscript>`; a widget that offers none is a warning.
+- writes each module once, however many figures of the page it serves;
+- keeps a still picture for readers without JavaScript and for paper: what the widget
+  offers beside its interactive form (`image/svg+xml`, `image/png` or `text/html` in
+  its mime bundle) goes into a `<noscript>`, from where the script takes it; a widget
+  that offers none is a warning.
 """
+
+import json
 
 from docutils import nodes
 from page_scripts import attributes
@@ -21,6 +25,7 @@ from sphinx.util import logging
 logger = logging.getLogger(__name__)
 VIEW = "application/vnd.jupyter.widget-view+json"
 STATE = "application/vnd.jupyter.widget-state+json"
+SHARED = ("_esm", "_css")  # traits that hold a text which many widgets have
 STILLS = ("image/svg+xml", "image/png", "text/html")
 
 
@@ -57,6 +62,24 @@ class KeepStill(SphinxPostTransform):
             )
 
 
+def packed(state: str) -> str:
+    """Return a page's widget state with each module and style sheet once.
+
+    Args:
+        state: as ipywidgets writes it, `{"state": {id: {"state": …, "buffers": …}}}`.
+
+    Returns:
+        The same, where `_esm` and `_css` are places in the list "texts".
+    """
+    page = json.loads(state)
+    texts: dict[str, int] = {}
+    for model in page["state"].values():
+        for name in SHARED:
+            if isinstance(text := model["state"].get(name), str):
+                model["state"][name] = texts.setdefault(text, len(texts))
+    return json.dumps(page | {"texts": list(texts)}, separators=(",", ":"))
+
+
 def move_state(
     app: Sphinx,
     pagename: str,
@@ -71,7 +94,7 @@ def move_state(
     scripts = []
     for script in context["script_files"]:
         if attributes(script).get("type") == STATE:
-            state = attributes(script)["body"].replace("<", "\\u003c")
+            state = packed(attributes(script)["body"]).replace("<", "\\u003c")
             context["body"] += f'<script type="{STATE}">{state}</script>\n'
         else:
             scripts.append(script)

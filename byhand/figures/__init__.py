@@ -1,0 +1,10 @@
+"""Figures that respond: what a chapter computes, to be moved by its reader.
+
+Each is a class here and, beside it, one module that a browser runs; ``kit.js`` and
+``kit.css`` are what the modules share. :class:`byhand.figures.figure.Figure` says how
+they are put together; CONTRIBUTING, how to add one.
+"""
+
+from byhand.figures.softmax import Softmax
+
+__all__ = ["Softmax"]

@@ -1,0 +1,86 @@
+"""What all figures have in common: a module for the browser, a still picture, checks.
+
+A figure is a small class (its state, as traits) beside a file of the same name that
+ends in ``.js`` (what it shows, and what it does when it is moved). In a notebook with
+a kernel both stay in step; in the published book the module runs alone, from the
+state that the chapter computed.
+"""
+
+import inspect
+import math
+import re
+from collections.abc import Iterable
+from functools import cache
+from io import StringIO
+from pathlib import Path
+
+import anywidget
+import traitlets
+from matplotlib.figure import Figure as Picture
+
+HERE = Path(__file__).parent
+IMPORT = re.compile(r'^import \{[^}]*\} from "\./kit\.js";\n', re.MULTILINE)
+
+
+@cache
+def module(path: Path) -> str:
+    """Return a figure's module as a notebook wants it: one text that imports nothing.
+
+    Args:
+        path: a file that takes what it needs of the kit by one
+            ``import { … } from "./kit.js";``.
+
+    Raises:
+        ValueError: it has no such line.
+    """
+    own, found = IMPORT.subn("", path.read_text("utf-8"))
+    if found != 1:
+        raise ValueError(f"{path.name} must have one import, from ./kit.js.")
+    kit = (HERE / "kit.js").read_text("utf-8")
+    return re.sub(r"^export ", "", kit, flags=re.MULTILINE) + own
+
+
+class Figure(anywidget.AnyWidget):
+    """A figure that responds to its reader.
+
+    A subclass has traits tagged ``sync=True``, and :meth:`still`. Show it by naming
+    it in the last line of a cell, whose metadata hold a text alternative.
+    """
+
+    _css = (HERE / "kit.css").read_text("utf-8")
+
+    def __init_subclass__(cls, **options) -> None:
+        if not hasattr(cls, "_esm"):  # traitlets makes subclasses of its own
+            cls._esm = module(Path(inspect.getfile(cls)).with_suffix(".js"))
+        super().__init_subclass__(**options)
+
+    def still(self) -> Picture:
+        """Draw the state, for readers without JavaScript and on paper."""
+        raise NotImplementedError(f"{type(self).__name__} must draw a still picture")
+
+    def _repr_mimebundle_(self, **options) -> tuple[dict, dict]:
+        forms, metadata = super()._repr_mimebundle_(**options) or ({}, {})
+        file = StringIO()
+        self.still().savefig(file, format="svg", metadata={"Date": None})
+        name = (inspect.getdoc(type(self)) or "").partition("\n")[0]
+        return forms | {"text/plain": name, "image/svg+xml": file.getvalue()}, metadata
+
+
+def finite(values: Iterable[float], what: str) -> None:
+    """Check that these are numbers which can be drawn.
+
+    Args:
+        values: any numbers.
+        what: what they are, for the message.
+
+    Raises:
+        traitlets.TraitError: there is none, or one is infinite or NaN.
+    """
+    values = list(values)
+    if not values:
+        raise traitlets.TraitError(f"{what}: there is nothing to show, give some.")
+    for place, value in enumerate(values):
+        if not math.isfinite(value):
+            raise traitlets.TraitError(
+                f"{what}: number {place} is {value}; a figure needs finite numbers."
+            )
