@@ -5,6 +5,7 @@ Each is a class here and, beside it, one module that a browser runs; ``kit.js`` 
 they are put together; CONTRIBUTING, how to add one.
 """
 
+from byhand.figures.convolution import Convolution
 from byhand.figures.softmax import Softmax
 
-__all__ = ["Softmax"]
+__all__ = ["Convolution", "Softmax"]

@@ -75,6 +75,7 @@ class Stage {
   constructor(model, el, name, signal) {
     Object.assign(this, { model, signal, refreshers: [], pads: [], start: {}, pending: 0 });
     this.root = make("div", { class: "bh-figure", role: "group", "aria-label": name });
+    this.sentence = make("p", { class: "bh-says" });
     this.spoken = make("p", { class: "bh-spoken", role: "status" });
     el.append(this.root);
     this.changed = () => this.redraw();
@@ -132,12 +133,12 @@ class Stage {
     }
   }
 
-  /* What is seen below the figure at once, and heard when the hand rests. */
+  /* What the figure says: seen at once, heard when the hand rests. It stands at the
+     end, unless it is put elsewhere. */
 
   say(text) {
     if (text === this.said) return;
     this.said = text;
-    this.sentence ??= this.root.appendChild(make("p", { class: "bh-says" }));
     this.sentence.textContent = text;
     clearTimeout(this.speaker);
     if (this.touched) this.speaker = setTimeout(() => (this.spoken.textContent = text), 700);
@@ -149,8 +150,8 @@ class Stage {
     return this.root.appendChild(make("div", { class: "bh-row" }, ...children));
   }
 
-  /* from, to: the range; step, or log for equal ratios. */
-  slider(trait, label, { from, to, step = 1, log = false, format = number }) {
+  /* from, to: the range, `to` perhaps a function; step, or log for equal ratios. */
+  slider(trait, label, { from, to, step = 1, log = false, format = step % 1 || log ? number : String }) {
     const id = `bh-${++ids}`;
     const steps = 120;
     const value = (place) =>
@@ -159,10 +160,11 @@ class Stage {
     const shown = make("output", { for: id });
     const input = make("input", {
       id, type: "range", "data-lm-suppress-shortcuts": "true",
-      min: log ? 0 : from, max: log ? steps : to, step: log ? 1 : step,
+      min: log ? 0 : from, max: log ? steps : 0, step: log ? 1 : step,
       input: () => this.set({ [trait]: value(Number(input.value)) }),
     });
     this.refreshers.push(() => {
+      if (!log) input.max = typeof to === "function" ? to() : to;
       const now = this.get(trait);
       input.value = place(now);
       shown.textContent = format(now);
@@ -379,6 +381,7 @@ export function figure({ name, check, build }) {
       const stage = new Stage(model, el, name, signal);
       try {
         stage.draw = build(stage);
+        if (!stage.sentence.parentElement) stage.root.append(stage.sentence);
         stage.root.append(stage.spoken);
         stage.fit();
         stage.paint();
