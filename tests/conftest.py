@@ -22,6 +22,7 @@ SLOW = {
     "test_entries.py": "the grader, on entries of all kinds",
     "test_faults.py": "the grader, again and again, while something breaks",
     "test_feedback.py": "the grader, and nbgrader's own feedback",
+    "test_figures.py": "figures, in a browser",
     "test_forbidden_calls.py": "the grader, on 100 who do what is forbidden",
     "test_habits.py": "the grader, on 250 who write what people write",
     "test_homeworks.py": "homeworks, on all that is known to be wrong or right",
