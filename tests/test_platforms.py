@@ -142,6 +142,58 @@ def test_files_that_are_not_named_as_the_platform_does_are_reported(course, tmp_
     assert "scratch" not in str(handed_in(course))
 
 
+def test_a_students_own_file_names_make_no_platform(course, tmp_path):
+    """Nor do they hand in for somebody else."""
+    mine = {
+        f"eve/deep/Noor_Minna_mnoor{n}_7031{n}/hw1_backprop.ipynb": OLD
+        for n in range(9)
+    }
+    files = {
+        **mine,
+        "mnoor7/hw1_backprop.ipynb": ONE,
+        "ase/hw1_backprop.ipynb": TWO,
+        "eve/submission_metadata.yml": "ase:\n  :submitters:\n  - :name: Eve\n",
+    }
+    for form in FORMS.values():
+        place = Course(tmp_path / form.__name__)
+        source = form(Made(files, "", {}), tmp_path / f"in-{form.__name__}")
+        collect(place, HW, source)
+        assert {s: t for s, t in handed_in(place).items() if s != "eve"} == {
+            "mnoor7": ONE,
+            "ase": TWO,
+        }
+
+
+def test_a_file_name_like_another_ones_attempt(course, tmp_path):
+    """What stands first is the platform's; the rest is the student's own."""
+    more = "_mnoor7_attempt_2027-01-01-00-00-00_hw1.ipynb"
+    files = DOWNLOADS["Blackboard"].files | {
+        f"Homework 1_eve_attempt_2026-01-31-11-20-30_x{more}": OLD
+    }
+    collect(course, HW, as_zip(Made(files, "", {}), tmp_path / "b.zip"))
+    expected = {**(DOWNLOADS["Blackboard"].without or {}), "eve": OLD}
+    assert handed_in(course) == expected
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        "a: [",
+        "[]",
+        "submission_1: 3\nsubmission_2:\n  :submitters: 5",
+        "submission_1:\n  :submitters:\n  - 4\n  - :phone: 7\n  :created_at: soon",
+        "submission_1:\n  :submitters:\n  - :sid: 0017\n  :created_at: 2026-13-50",
+    ],
+)
+def test_odd_metadata_of_gradescope(metadata, course, tmp_path):
+    files = {
+        "submission_metadata.yml": metadata,
+        "submission_1/hw1_backprop.ipynb": ONE,
+        "submission_2/hw1_backprop.ipynb": TWO,
+    }
+    collect(course, HW, as_zip(Made(files, "", {}), tmp_path / "g.zip"))
+
+
 def test_studip_does_not_say_whose_a_file_is(course, tmp_path):
     files = {"[0]_hw1.ipynb": ONE, "[1]_hw1.ipynb": TWO, "archive_filelist.csv": ""}
     source = as_zip(Made(files, "", {}), tmp_path / "s.zip")

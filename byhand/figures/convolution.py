@@ -88,13 +88,17 @@ class Convolution(Figure):
 
         U, K = corner(self.values, self.size), corner(self.taps, self.kernel)
         flat = self.dims == 1
-        settings = {
-            "stride": (1, self.stride) if flat else self.stride,
-            "padding": (0, self.padding) if flat else self.padding,
-            "dilation": (1, self.dilation) if flat else self.dilation,
-        }
-        convolve = F.conv_transpose2d if self.transposed else F.conv2d
-        return U, K, convolve(U[None, None], K[None, None], **settings)[0, 0]
+        image, kernel = U[None, None], K[None, None]
+        stride = (1 if flat else self.stride, self.stride)
+        padding = (0 if flat else self.padding, self.padding)
+        dilation = (1 if flat else self.dilation, self.dilation)
+        if self.transposed:
+            out = F.conv_transpose2d(
+                image, kernel, None, stride, padding, 0, 1, dilation
+            )
+        else:
+            out = F.conv2d(image, kernel, None, stride, padding, dilation)
+        return U, K, out[0, 0]
 
     def still(self) -> Picture:
         """Input, kernel and output as tables of numbers."""

@@ -9,7 +9,6 @@ others, what their users' tools read.
 """
 
 import re
-from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
@@ -119,7 +118,7 @@ def _moodle(paths: Sequence[str], read: Read) -> Split:
 
 
 BLACKBOARD = re.compile(
-    r"(?P<start>.+)_attempt_(?P<time>\d{4}(?:-\d\d){5})(?:\.txt|_(?P<file>.+))"
+    r"(?P<start>.+?)_attempt_(?P<time>\d{4}(?:-\d\d){5})(?:\.txt|_(?P<file>.+))"
 )
 
 
@@ -149,7 +148,7 @@ def _blackboard(paths: Sequence[str], read: Read) -> Split:
 
 
 BRIGHTSPACE = re.compile(
-    r"\d+-\d+(?:-\d+)? - (?P<name>.+) - (?P<time>[A-Z][a-z]{2} \d{1,2}, \d{4} \d{1,2}:?\d\d [AP]M)(?:/| - )(?P<file>.+)"
+    r"\d+-\d+(?:-\d+)? - (?P<name>.+?) - (?P<time>[A-Z][a-z]{2} \d{1,2}, \d{4} \d{1,2}:?\d\d [AP]M)(?:/| - )(?P<file>.+)"
 )
 
 
@@ -171,34 +170,32 @@ def _brightspace(paths: Sequence[str], read: Read) -> Split:
 
 
 METADATA = "submission_metadata.yml"
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast
 
 
 def _gradescope(paths: Sequence[str], read: Read) -> Split:
-    metadata = next((p for p in paths if PurePosixPath(p).name == METADATA), None)
-    if metadata is None:
+    if METADATA not in paths:
         return lambda path: None
     try:
-        known = yaml.safe_load(read(metadata).decode("utf-8", "replace"))
-    except yaml.YAMLError:
+        known = yaml.load(read(METADATA).decode("utf-8", "replace"), LOADER)
+    except (yaml.YAMLError, ValueError, RecursionError):
         known = None
     known = known if isinstance(known, dict) else {}
-    above = PurePosixPath(metadata).parent
 
     def split(path: str) -> Piece | None:
-        if path == metadata:
+        if path == METADATA:
             return Piece((), PurePosixPath(METADATA), blank=True)
-        place = PurePosixPath(path)
-        if not place.is_relative_to(above):
-            return None
-        first, *rest = place.relative_to(above).parts
+        first, *rest = PurePosixPath(path).parts
         found = known.get(first)
         if not isinstance(found, dict):
             return None
         people = found.get(":submitters") or []
         keys = []
         for person in people if isinstance(people, list) else []:
-            named = ((k, person.get(f":{k}")) for k in ("sid", "email", "name"))
-            keys.append(tuple((k, str(v)) for k, v in named if v))
+            said = person if isinstance(person, dict) else {}
+            named = ((k, said.get(f":{k}")) for k in ("sid", "email", "name"))
+            if one := tuple((k, str(v)) for k, v in named if v):
+                keys.append(one)
         time = found.get(":created_at")
         if isinstance(time, str):
             try:
@@ -241,7 +238,7 @@ def _github(paths: Sequence[str], read: Read) -> Split:
 
 
 ILIAS = re.compile(
-    r"(?:[^/]+/)*(?P<last>[^/]+)_(?P<first>[^_/]+)_(?P<login>[^_/]+)_(?P<user>\d+)/(?P<file>.+)"
+    r"(?:[^/]+ \d+/)?(?P<last>[^/]+)_(?P<first>[^_/]+)_(?P<login>[^_/]+)_(?P<user>\d+)/(?P<file>.+)"
 )
 
 
@@ -257,7 +254,7 @@ def _ilias(paths: Sequence[str], read: Read) -> Split:
 
 
 OPENOLAT = re.compile(
-    r"(?:[^/]+/)*(?P<who>[^/]+)/(?P<step>\d+_(?:task|submissions|corrections|revisions_(?P<round>\d+)|corrections_\d+|assessment))/(?P<file>.+)"
+    r"(?P<who>[^/]+)/(?P<step>\d+_(?:task|submissions|corrections|revisions_(?P<round>\d+)|corrections_\d+|assessment))/(?P<file>.+)"
 )
 
 
@@ -279,9 +276,7 @@ def _openolat(paths: Sequence[str], read: Read) -> Split:
     return split
 
 
-SAKAI = re.compile(
-    r"(?:[^/]+/)?(?P<name>[^/,]+, [^/(]*)\((?P<eid>[^()/]+)\)(?:/|_)(?P<file>.+)"
-)
+SAKAI = re.compile(r"(?P<name>[^/,]+, [^/(]*)\((?P<eid>[^()/]+)\)(?:/|_)(?P<file>.+)")
 
 
 def _sakai(paths: Sequence[str], read: Read) -> Split:
@@ -362,7 +357,8 @@ def by_people(homework_name: Callable[[str], str]) -> Platform:
     return Platform("names that people gave", begin)
 
 
-ENOUGH = 0.5  # of the notebooks and archives, to tell a platform
+ENOUGH = 0.5  # of the entries with notebooks and archives, to tell a platform
+MAX_OUTER = 4  # folders around everything
 
 
 class Recognised(NamedTuple):
@@ -393,11 +389,23 @@ def recognise(paths: Sequence[str], read: Read, github: bool) -> Recognised | No
             if platform.begin is _github and not github:
                 continue
             split = platform.begin(below, read_below)
-            pieces = [split(p.removeprefix(start)) for p in work]
-            share = sum(piece is not None for piece in pieces) / max(1, len(work))
+            share = _share(split, [p.removeprefix(start) for p in work])
             if share >= ENOUGH and (best is None or share > best[0]):
                 best = share, Recognised(platform, split, start)
     return best[1] if best else None
+
+
+def _share(split: Split, work: Sequence[str]) -> float:
+    """How many of the entries at the top are the platform's, as a share.
+
+    Entries, and not files: of those a student may hand in as many as they like, with
+    names as they like.
+    """
+    entries: dict[str, bool] = {}
+    for path in work:
+        first = path.partition("/")[0]
+        entries[first] = entries.get(first, True) and split(path) is not None
+    return sum(entries.values()) / max(1, len(entries))
 
 
 def is_work(path: str) -> bool:
@@ -407,9 +415,13 @@ def is_work(path: str) -> bool:
 
 
 def _starts(paths: Sequence[str]) -> list[str]:
-    """Nothing, and the folder that nearly all of it lies in, if there is one."""
-    first = Counter(p.partition("/")[0] for p in paths if "/" in p)
-    if not first:
-        return [""]
-    (folder, count), *_ = first.most_common(1)
-    return ["", f"{folder}/"] if count == len(paths) else [""]
+    """Nothing, and the folders, one in the other, in which all of it lies."""
+    starts = [""]
+    while len(starts) <= MAX_OUTER:
+        start = starts[-1]
+        first = {p.removeprefix(start).partition("/") for p in paths}
+        names = {name for name, _, _ in first}
+        if len(names) != 1 or not all(rest for _, _, rest in first):
+            return starts
+        starts.append(f"{start}{names.pop()}/")
+    return starts
