@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 import torch.nn.functional as F
+from build import install_katex
 from traitlets import TraitError
 
 from byhand import figures
@@ -125,6 +126,7 @@ def test_nothing_complains_moves_by_itself_or_comes_from_elsewhere(show, figure)
 @each_figure
 def test_it_is_there_for_everyone(show, figure):
     """axe finds nothing: both themes, phone and desktop, three states; 320 px do."""
+    install_katex()  # and axe with it
     axe = (ROOT / "book/node_modules/axe-core/axe.min.js").read_text("utf8")
     for theme, width in itertools.product(("light", "dark"), (390, 1280)):
         tab = show(figure(), theme=theme, width=width)
