@@ -104,7 +104,13 @@ class _Server:
             if self.connection is None:
                 self._start()
             self.connection.send(json.dumps(request).encode())
-            return int(self.connection.recv(100))
+            answer = self.connection.recv(100)
+            if not answer:
+                raise RuntimeError(
+                    "The process that kernels are forked from has ended: what it said "
+                    "stands above."
+                )
+            return int(answer)
 
     def _start(self) -> None:
         self.connection, theirs = socket.socketpair(

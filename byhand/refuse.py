@@ -34,7 +34,6 @@ LAYOUTS = (
     *("to_mkldnn", "_to_sparse", "sparse_coo_tensor", "sparse_compressed_tensor"),
     *("quantize_per", "_nested_tensor", "nested_tensor_from"),
 )
-IMPLICIT = "CompositeImplicitAutograd"
 # PyTorch's own twins of all operators in Python: what is meant is those of the words
 TWINS = ("torch._refs.", "torch._decomp.")
 KEY = "CPU"  # where a kernel is looked up for an ordinary tensor of this machine
@@ -192,17 +191,14 @@ def _operators(words: tuple[str, ...]) -> dict[str, list[str]]:
         return found
     import torch
 
-    has = torch._C._dispatch_has_kernel_for_dispatch_key
     computed = torch._C._dispatch_has_computed_kernel_for_dispatch_key
     for full in torch._C._dispatch_get_all_op_names():
         namespace, _, name = full.partition("::")
-        base, _, overload = name.partition(".")
+        base = name.partition(".")[0]
         if namespace not in SPACES or not any(word in base for word in words):
             continue
         if not computed(full, KEY):
             continue  # it fails by itself
-        if "out" in overload and not has(full, KEY) and not has(full, IMPLICIT):
-            continue  # it calls the one without `out`, and copies what that gives
         found.setdefault(namespace, []).append(name)
     return found
 

@@ -8,7 +8,7 @@
 #   /tmp/torchinductor_USER) is keyed by all that the generated code depends on.
 # What happens: the generated C++ holds the vector width of the machine that made it (16
 #   floats), while the compiler's flags come from the machine that uses it (8 floats a
-#   vector). The key holds neither. Every second block of 8 is never written.
+#   vector), and the cache takes one for the other. Every second block of 8 is never written.
 # For whom it matters: who keeps that folder where machines of different processors see
 #   it (a home directory on a hub's nodes), or sets ATEN_CPU_CAPABILITY, as here.
 #

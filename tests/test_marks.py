@@ -191,10 +191,21 @@ def test_which_column(course, tmp_path):
     assert fill(course, HW, path, column="quiz").column == "Quiz (5503)"
     with pytest.raises(CourseError, match=r"no column 'Essay'.*'Quiz'.*--column"):
         fill(course, HW, path, column="Essay")
-    content = content.replace(b"Homework 1 ", b"First ").replace(b"work 11", b"work 2")
-    path.write_bytes(content)
+    path.write_bytes(content.replace(b"Quiz", b"HW1 again"))
     with pytest.raises(CourseError, match="Several columns"):
         fill(course, HW, path)
+    # one that is not meant is not taken because it is the only one
+    content = DOWNLOADS["Canvas"].people.replace("Homework 1", "Quiz").encode()
+    path.write_bytes(content)
+    with pytest.raises(CourseError, match=r"no column of hw1_backprop.*'Quiz'"):
+        fill(course, HW, path)
+
+
+def test_who_is_known_in_the_course_by_another_name(course, tmp_path):
+    """Canvas' user id now, and the login when the class was collected."""
+    _, done = filled(course, tmp_path, "Canvas", {"minna@example.org": (20, 22.5)})
+    assert not done.missing
+    assert done.changes[0][:3] == ("70311", "", "42.50")
 
 
 def test_nothing_is_graded_yet(course, tmp_path):

@@ -1,12 +1,14 @@
 """What learning platforms give out is taken in: by itself, and with their lists."""
 
 import json
+import os
 import zipfile
 from pathlib import Path
 
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
+from grader.course import download
 from grader.course.course import Course
 from grader.course.folder import collect
 from grader.course.people import People, read_table
@@ -194,11 +196,171 @@ def test_odd_metadata_of_gradescope(metadata, course, tmp_path):
     collect(course, HW, as_zip(Made(files, "", {}), tmp_path / "g.zip"))
 
 
-def test_studip_does_not_say_whose_a_file_is(course, tmp_path):
+@pytest.mark.parametrize("people", [None, DOWNLOADS["people's own names"].people])
+def test_studip_does_not_say_whose_a_file_is(people, course, tmp_path):
     files = {"[0]_hw1.ipynb": ONE, "[1]_hw1.ipynb": TWO, "archive_filelist.csv": ""}
     source = as_zip(Made(files, "", {}), tmp_path / "s.zip")
-    with pytest.raises(CourseError, match=r"Stud\.IP"):
-        collect(course, HW, source)
+    path = tmp_path / "list.csv"
+    path.write_text(people or "")
+    outcomes = collect(course, HW, source, path if people else None)
+    refused = {o.student for o in outcomes if "does not say whose it is" in o.reason}
+    assert refused == {"[0]_hw1.ipynb", "[1]_hw1.ipynb"}
+    assert not handed_in(course)
+
+
+def test_a_teams_number_may_be_a_participants(course, tmp_path):
+    files = {
+        "Team Red_51879_assignsubmission_file/hw1_backprop.ipynb": ONE,
+        "Eve Day_51880_assignsubmission_file/hw1_backprop.ipynb": TWO,
+    }
+    people = (
+        "Identifier,Full name,Email address,Group,Grade\n"
+        "Participant 51877,Minna Noor,minna@example.org,Team Red,\n"
+        "Participant 51879,Bo Kim,bo@example.org,,\n"
+        "Participant 51880,Eve Day,eve@example.org\n"
+    )
+    path = tmp_path / "list.csv"
+    path.write_text(people)
+    collect(course, HW, as_zip(Made(files, "", {}), tmp_path / "m.zip"), path)
+    assert handed_in(course) == {"minna@example.org": ONE, "eve@example.org": TWO}
+
+
+def test_blind_marking_has_no_names_and_says_so(course, tmp_path):
+    files = {"Participant_51877_assignsubmission_file/hw1_backprop.ipynb": ONE}
+    path, said = tmp_path / "list.csv", []
+    path.write_text("Identifier,Status,Grade\nParticipant 51877,Submitted,\n")
+    source = as_zip(Made(files, "", {}), tmp_path / "m.zip")
+    collect(course, HW, source, path, said.append)
+    assert handed_in(course) == {"participant-51877": ONE}
+    assert "in each assignment otherwise" in said[1]
+
+
+def damaged(path: Path, name: str) -> Path:
+    """The same archive, with other bytes where this member's content lies."""
+    with zipfile.ZipFile(path) as archive:
+        member = archive.getinfo(name)
+        start = member.header_offset + 30 + len(member.filename.encode())
+    content = bytearray(path.read_bytes())
+    content[start : start + 5] = b"\xff" * 5
+    path.write_bytes(content)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "member"),
+    [
+        ("Blackboard", "Homework 1_ase_1_attempt_2026-01-31-11-20-30.txt"),
+        ("Blackboard", "Homework 1_ase_1_attempt_2026-01-31-11-20-30_hw1.ipynb"),
+        ("Canvas", "noorminna_70311_880123_hw1_backprop.ipynb"),
+    ],
+)
+def test_a_damaged_file_stops_nobody_else(name, member, course, tmp_path):
+    made = DOWNLOADS[name]
+    outcomes = collect(course, HW, damaged(as_zip(made, tmp_path / "d.zip"), member))
+    expected = dict(made.without or {})
+    found = handed_in(course)
+    spoilt = expected.keys() - found.keys()
+    assert len(spoilt) <= 1 and found.items() >= {
+        (s, t) for s, t in expected.items() if s not in spoilt and s != "ase_1"
+    }
+    if member.endswith(".ipynb"):
+        assert spoilt == {o.student for o in outcomes if not o.ok} & expected.keys()
+        assert len(spoilt) == 1
+
+
+def test_two_files_of_one_name_in_an_archive(course, tmp_path):
+    path = tmp_path / "c.zip"
+    with zipfile.ZipFile(path, "w") as archive, pytest.warns(UserWarning):
+        for content in (ONE, TWO):
+            archive.writestr("noor_70311_1_hw1_backprop.ipynb", BOOKS[content])
+        archive.writestr("kim_70313_2_hw1_backprop.ipynb", BOOKS[TWO])
+    outcomes = collect(course, HW, path)
+    (refused,) = [o for o in outcomes if not o.ok]
+    assert (refused.student, "two files of that name" in refused.reason) == (
+        "70311",
+        True,
+    )
+    assert handed_in(course) == {"70313": TWO}
+
+
+def test_names_that_are_the_same_on_some_computers(course, tmp_path):
+    files = {"ada/hw1_backprop.ipynb": ONE, "Ada/hw1_backprop.ipynb": TWO}
+    outcomes = collect(course, HW, as_zip(Made(files, "", {}), tmp_path / "p.zip"))
+    assert "Ada, ada" in outcomes[0].reason and not handed_in(course)
+
+
+def test_an_archive_of_more_files_than_a_class_has(course, tmp_path, monkeypatch):
+    monkeypatch.setattr(download, "MAX_MEMBERS", 3)
+    for name, form in FORMS.items():
+        with pytest.raises(CourseError, match="more than 3 files"):
+            collect(course, HW, form(DOWNLOADS["Canvas"], tmp_path / name))
+
+
+def test_who_has_handed_in_before_is_not_absent(course, tmp_path):
+    made, people = DOWNLOADS["Canvas"], tmp_path / "list.csv"
+    people.write_text(f'{made.people}"Lee, Sam",70315,sam@example.org,B,,\n')
+    collect(course, HW, as_zip(made, tmp_path / "one.zip"), people)
+    late = {"dayeve_LATE_70314_880200_hw1_backprop.ipynb": TWO}
+    source = as_zip(Made(late, "", {}), tmp_path / "two.zip")
+    outcomes = collect(course, HW, source, people)
+    assert [o.student for o in outcomes if o.status == Status.ABSENT] == ["70315"]
+
+
+def test_times(course, tmp_path):
+    """A folder of one's own has its files' times, a platform's download has none."""
+    people = tmp_path / "list.csv"
+    people.write_text(DOWNLOADS["people's own names"].people)
+    source = as_folder(DOWNLOADS["people's own names"], tmp_path / "in")
+    for path in source.glob("**/*.ipynb"):
+        os.utime(path, (1_700_000_000, 1_700_000_000))
+    collect(course, HW, source, people)
+    time, _ = course.submitted("mnoor7", HW)
+    assert time and time.year == 2023
+    collect(course, HW, as_zip(DOWNLOADS["Canvas"], tmp_path / "c.zip"))
+    assert course.submitted("70311", HW) == (None, "")
+    collect(course, HW, as_zip(DOWNLOADS["Gradescope"], tmp_path / "g.zip"))
+    time, _ = course.submitted("0017", HW)
+    assert str(time) == "2026-01-31 10:20:30"
+
+
+def test_one_students_own_clone_makes_no_github(course, tmp_path):
+    files = {
+        "mary-ann/hw1_backprop.ipynb": ONE,
+        "mary-ann/.git/config": "",
+        "mary-jo/hw1_backprop.ipynb": TWO,
+    }
+    collect(course, HW, as_folder(Made(files, "", {}), tmp_path / "in"))
+    assert handed_in(course) == {"mary-ann": ONE, "mary-jo": TWO}
+
+
+@pytest.mark.parametrize(
+    ("text", "students"),
+    [
+        ("username,email\na+b,a@example.org\n", ["a@example.org"]),
+        ("email,name\nada+ml@example.org,Ada\n", ["ada_ml@example.org"]),
+        ("Homework 1\n\nid,first_name\nada,Ada\nbo\n", ["ada", "bo"]),
+        ("id,first_name\nada,Ada,,,\n", ["ada"]),
+    ],
+)
+def test_lists_as_people_have_them(text, students, tmp_path):
+    path = tmp_path / "list.csv"
+    path.write_text(text)
+    assert [person.student for person in People(path).people] == students
+
+
+def test_nothing_that_is_known_of_a_student_is_forgotten(course, tmp_path):
+    with course.gradebook() as gradebook:
+        gradebook.update_or_create_student("ada", last_name="Byron", email="a@b.org")
+    path = tmp_path / "list.csv"
+    path.write_text("username,first name\nada,Ada\n")
+    download.register(course, People(path))
+    with course.gradebook() as gradebook:
+        found = gradebook.find_student("ada")
+        assert (found.first_name, found.last_name, found.email) == (
+            "Ada",
+            "Byron",
+            "a@b.org",
+        )
 
 
 @pytest.mark.parametrize(
@@ -209,7 +371,8 @@ def test_studip_does_not_say_whose_a_file_is(course, tmp_path):
         (b"just text\nwithout columns\n", "is no list of people"),
         (b"colour,taste\nred,sweet\n", "its columns are colour, taste"),
         (b"username,email\n", "Nobody stands on"),
-        (b"username,email\n../up,a@example.org\n", "line 2"),
+        (b"username,note\n../up,x\n", "line 2"),
+        (b"username,note\nada,x\nbo,y\nAda,z\n", "lines 2 and 4: both are Ada"),
     ],
 )
 def test_what_is_no_list(content, words, course, tmp_path):
@@ -242,6 +405,20 @@ def test_a_list_is_written_as_it_was(encoding, end, delimiter, tmp_path):
     path.write_bytes(text.encode(encoding))
     assert read_table(path).to_bytes() == path.read_bytes()
     assert [p.student for p in People(path).people] == ["åse", "bo"]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"username,email\nada,a@example.org",  # no end of the last line
+        b"username,note\nada,\x81\x8d \x80\n",  # bytes that are no character
+        b"\xff\xfe" + "username\temail\nåse\ta@example.org\n".encode("utf-16-le"),
+    ],
+)
+def test_odd_bytes_stay(content, tmp_path):
+    path = tmp_path / "list.csv"
+    path.write_bytes(content)
+    assert read_table(path).to_bytes() == content
 
 
 def test_quotes_stay(tmp_path):

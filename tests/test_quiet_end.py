@@ -9,17 +9,21 @@ from tests.support import copy_of_the_project as project
 from tests.support.solutions import ROOT
 
 
-@pytest.mark.parametrize("ending", ["", "raise KeyboardInterrupt", "sys.exit(3)"])
-def test_a_process_that_has_imported_it_all_says_nothing(ending):
-    """As the process does from which judges are forked: triton is loaded by torchvision."""
-    code = f"import sys\nimport grader.judge.worker\nimport torchvision\n{ending}"
-    result = subprocess.run(
+def run(code: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
         [sys.executable, "-c", code],
         cwd=ROOT,
         env=project.environment(),
         capture_output=True,
         text=True,
     )
+
+
+@pytest.mark.parametrize("ending", ["", "raise KeyboardInterrupt", "sys.exit(3)"])
+def test_a_process_that_has_imported_it_all_says_nothing(ending):
+    """As the process does from which judges are forked: triton is loaded by torchvision."""
+    code = f"import sys\nimport grader.judge.worker\nimport torchvision\n{ending}"
+    result = run(code)
     assert "nanobind" not in result.stderr and "leaked" not in result.stderr
 
 
@@ -34,13 +38,7 @@ def test_one_that_is_stopped_while_it_imports_says_nothing():
         "sys.meta_path.insert(0, Stop())\n"
         "import grader.judge.worker\n"
     )
-    result = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=ROOT,
-        env=project.environment(),
-        capture_output=True,
-        text=True,
-    )
+    result = run(code)
     assert "KeyboardInterrupt" in result.stderr
     assert "nanobind" not in result.stderr and "leaked" not in result.stderr
 
@@ -50,12 +48,6 @@ def test_a_command_that_has_loaded_it_ends_with_its_status_and_no_word():
     code = (
         "import torchvision\nfrom grader import startup\nprint('said')\nstartup.end(3)"
     )
-    result = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=ROOT,
-        env=project.environment(),
-        capture_output=True,
-        text=True,
-    )
+    result = run(code)
     found = result.returncode, result.stdout, result.stderr
     assert found == (3, "said\n", "")

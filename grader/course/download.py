@@ -11,7 +11,7 @@ import stat
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
@@ -50,16 +50,18 @@ class Download:
     Args:
         name: what it is called.
         paths: of its files, with "/" between folders.
-        read: the bytes of one, by its path.
-        about: of the archive; None: a folder.
+        fetch: the bytes of one, and what the system says of the file that holds them.
         repositories: whether its folders are clones.
     """
 
     name: str
     paths: list[str]
-    read: Callable[[str], bytes]
-    about: os.stat_result | None = None
+    fetch: Callable[[str], tuple[bytes, os.stat_result]]
     repositories: bool = False
+
+    def read(self, path: str) -> bytes:
+        """The bytes of a file, by its path."""
+        return self.fetch(path)[0]
 
     def recognised(self) -> Recognised | None:
         return recognise(self.paths, self.read, self.repositories)
@@ -95,32 +97,40 @@ def _zip(source: Path, stack: ExitStack) -> Download:
             "download it again."
         ) from None
     members: dict[str, zipfile.ZipInfo] = {}
-    for member in infos[:MAX_MEMBERS]:
+    twice: set[str] = set()
+    if len(infos) > MAX_MEMBERS:
+        raise CourseError(f"{source.name} holds more than {MAX_MEMBERS:,} files.")
+    for member in infos:
         path = member.filename.replace("\\", "/")
         if member.is_dir() or stat.S_ISLNK(member.external_attr >> 16):
             continue
         if any(left_by_tools(part) for part in PurePosixPath(path).parts):
             continue
+        if path in members:
+            twice.add(path)
         members[path] = member
 
-    def read(path: str) -> bytes:
+    def read(path: str) -> tuple[bytes, os.stat_result]:
+        if path in twice:
+            raise Refused("the archive holds two files of that name")
         member = members[path]
         files.check_size(member.file_size)
         with archive.open(member) as inner:  # the size that it says may be a lie
             data = inner.read(files.MAX_BYTES + 1)
         files.check_size(len(data))
-        return data
+        return data, about
 
-    return Download(source.name, list(members), read, about)
+    return Download(source.name, list(members), read)
 
 
 def _folder(source: Path, stack: ExitStack) -> Download:
     number = os.open(source, os.O_RDONLY | os.O_DIRECTORY)
     stack.callback(os.close, number)
     paths = []
-    repositories = source.name.endswith("-submissions")
+    clones = set()
     for top, folders, names, here in os.fwalk(".", dir_fd=number):
-        repositories |= ".git" in folders
+        if ".git" in folders:
+            clones.add(PurePosixPath(top).name)
         deep = len(PurePosixPath(top).parts) >= MAX_DEPTH
         folders[:] = [n for n in folders if not deep and not left_by_tools(n)]
         for name in names:
@@ -131,10 +141,16 @@ def _folder(source: Path, stack: ExitStack) -> Download:
             if len(paths) > MAX_MEMBERS:
                 raise CourseError(f"{source} holds more than {MAX_MEMBERS:,} files.")
 
-    def read(path: str) -> bytes:
-        return files.read(PurePosixPath(path), number)[0]
+    def read(path: str) -> tuple[bytes, os.stat_result]:
+        return files.read(PurePosixPath(path), number)
 
-    return Download(source.name, sorted(paths), read, None, repositories)
+    def cloned(path: str) -> bool:
+        return any(part in clones for part in PurePosixPath(path).parts[:-1])
+
+    # all that hold work, so that one student's own clone tells nothing
+    all_cloned = bool(clones) and all(cloned(p) for p in paths if is_work(p))
+    repositories = all_cloned or source.name.endswith("-submissions")
+    return Download(source.name, sorted(paths), read, repositories)
 
 
 @dataclass
@@ -144,7 +160,7 @@ class Claim:
     student: str
     said: str
     pieces: list[tuple[str, Piece]]
-    members: tuple[Person, ...] = ()
+    others: set[str] = field(default_factory=set)  # spellings of the same name
 
 
 def collect_download(
@@ -185,15 +201,16 @@ def collect_download(
     with course.alone():
         with Intake(course, homework) as intake:
             for claim in claims.values():
-                outcomes.append(_take(intake, download, claim))
+                outcomes.append(_take(intake, download, claim, platform.dated))
         if people:
             register(course, people)
     if people:
         there = {folded(claim.student) for claim in claims.values()}
+        there |= {folded(student) for student in course.students(homework)}
         outcomes += [
             Outcome(person.student, Status.ABSENT, note=HANDED_IN_NOTHING)
             for person in people.people
-            if folded(person.student) not in there
+            if not there & set(map(folded, person.ids))
         ]
     return outcomes
 
@@ -218,9 +235,9 @@ def _claim(
 ) -> None:
     """Note whose a file is; or that nobody can say."""
     if people is None:
-        kind, value = keys[0]
-        name = value if kind != "canvas" else f"{value}"
-        claim = claims.setdefault(f"{kind}:{value}", Claim(name, piece.said, []))
+        name = keys[0][1]
+        claim = claims.setdefault(folded(name), Claim(name, piece.said, []))
+        claim.others |= {name} - {claim.student}
         claim.pieces.append((path, piece))
         return
     found: list[Person] = []
@@ -244,10 +261,16 @@ def _claim(
         claim.pieces.append((path, piece))
 
 
-def _take(intake: Intake, download: Download, claim: Claim) -> Outcome:
+def _take(intake: Intake, download: Download, claim: Claim, dated: bool) -> Outcome:
     try:
         student = student_name(claim.student)
-        found = _found(download, claim, intake.homework)
+        if claim.others:
+            names = ", ".join(sorted({claim.student, *claim.others}))
+            raise Refused(
+                f"handed in by names that are one and the same on some computers "
+                f"({names}): give one of them another name"
+            )
+        found = _found(download, claim, intake.homework, dated)
     except MemoryError:
         raise
     except Exception as error:  # whatever reading this one has led to
@@ -255,7 +278,7 @@ def _take(intake: Intake, download: Download, claim: Claim) -> Outcome:
     return intake.store(student, found)
 
 
-def _found(download: Download, claim: Claim, homework: str) -> Found:
+def _found(download: Download, claim: Claim, homework: str, dated: bool) -> Found:
     """A person's last attempt: its notebook, when it was handed in, what there is to say."""
     last = max(piece.attempt for _, piece in claim.pieces)
     now = [(path, piece) for path, piece in claim.pieces if piece.attempt == last]
@@ -273,9 +296,8 @@ def _found(download: Download, claim: Claim, homework: str) -> Found:
             candidates.append(Candidate(piece.inner, read))
     archives = [p for p, piece in own if piece.inner.suffix.lower() == ".zip"]
     if not candidates and len(archives) == 1:
-        about = download.about or os.stat_result((0,) * 10)
-        data = io.BytesIO(download.read(archives[0]))
-        found = read_archive(data, about, homework)
+        content, about = download.fetch(archives[0])
+        found = read_archive(io.BytesIO(content), about, homework)
     elif candidates:
         found = choose(candidates, homework)
     else:
@@ -283,21 +305,23 @@ def _found(download: Download, claim: Claim, homework: str) -> Found:
             raise Refused(f"text was handed in, and no file: {HOW}")
         others = {piece.inner: path for path, piece in own}
         raise nothing_in(list(others), lambda inner: download.read(others[inner]))
+    time = time or (found.time if dated else None)
     return replace(found, time=time, note="; ".join(filter(None, (*notes, found.note))))
 
 
 def _notebook(download: Download, path: str) -> Found:
-    seconds = download.about.st_mtime if download.about else 0
-    return Found(download.read(path), moment(seconds))
+    content, about = download.fetch(path)
+    return Found(content, moment(about.st_mtime))
 
 
 def register(course: Course, people: People) -> None:
     """Put everybody on the list into the gradebook, with their names."""
     with course.gradebook() as gradebook:
         for person in people.people:
-            gradebook.update_or_create_student(
-                person.student,
-                first_name=person.first or None,
-                last_name=person.last or None,
-                email=person.email or None,
-            )
+            said = {
+                "first_name": person.first,
+                "last_name": person.last,
+                "email": person.email,
+            }
+            known = {name: value for name, value in said.items() if value}
+            gradebook.update_or_create_student(person.student, **known)

@@ -16,7 +16,7 @@ from grader.course.course import Course
 from grader.course.download import Download, collect_download, opened, people_in
 from grader.course.names import folded, student_name, visible
 from grader.course.people import People
-from grader.course.platforms import Recognised, by_people
+from grader.course.platforms import Recognised, by_people, is_work
 from grader.course.starter import Starter
 from grader.course.submission import (
     MAX_ARCHIVE,
@@ -102,6 +102,8 @@ def collect(
     listed = People(people) if people else None
     if listed:
         say(f"{listed.path.name} is {listed.kind}, with {len(listed.people)} people.")
+        if remark := listed.remark():
+            say(remark)
     if source.is_dir():
         paths = [p for p in sorted(source.iterdir()) if not left_by_tools(p.name)]
         if not paths:
@@ -139,19 +141,8 @@ def _as_people_named(download: Download, homework: str) -> Recognised:
     outer = len(first) == 1 and all("/" in path for path in download.paths)
     inside = {p.split("/")[1] for p in download.paths} if outer else set()
     start = f"{first.pop()}/" if outer and len(inside) > 1 else ""
-    platform = by_people(
-        lambda name: _student(name, NOTEBOOK.fullmatch(name), homework)
-    )
-
-    def read(path: str) -> bytes:
-        return download.read(start + path)
-
-    return Recognised(platform, platform.begin(download.paths, read), start)
-
-
-def _student(name: str, notebook: object, homework: str) -> str:
-    file = bool(notebook) or name.lower().endswith(".zip")
-    return named_student(name, not file, homework)
+    platform = by_people(lambda name: named_student(name, not is_work(name), homework))
+    return Recognised(platform, platform.begin(download.paths, download.read), start)
 
 
 def _collect_folder(course: Course, homework: str, paths: list[Path]) -> list[Outcome]:

@@ -18,15 +18,17 @@ from pathlib import Path
 from typing import NamedTuple
 
 from grader.course import files
-from grader.course.names import student_name
+from grader.course.names import folded, student_name
 from grader.errors import CourseError, Refused
 
 # the encodings that begin with a mark; without one it is UTF-8 or, last, Windows'
-MARKS = (
-    (codecs.BOM_UTF8, "utf-8-sig"),
-    (codecs.BOM_UTF16_LE, "utf-16"),
-    (codecs.BOM_UTF16_BE, "utf-16"),
-)
+MARKS = {
+    codecs.BOM_UTF8: "utf-8",
+    codecs.BOM_UTF16_LE: "utf-16-le",
+    codecs.BOM_UTF16_BE: "utf-16-be",
+}
+TITLE_LINES = 20  # above the header, at most
+KEPT = "surrogateescape"  # bytes that are no character come back as they were
 
 
 @dataclass
@@ -39,9 +41,10 @@ class Table:
     delimiter: str
     end: str
     quoted: bool  # every cell
+    ended: bool  # the last line
 
     def to_bytes(self) -> bytes:
-        """The file: the same bytes if no cell was changed, but for needless quotes."""
+        """The file; where no cell was changed, as it was but for needless quotes."""
         text = io.StringIO(newline="")
         writer = csv.writer(
             text,
@@ -50,7 +53,10 @@ class Table:
             quoting=csv.QUOTE_ALL if self.quoted else csv.QUOTE_MINIMAL,
         )
         writer.writerows(self.rows)
-        return self.mark + text.getvalue().encode(self.encoding, "replace")
+        whole = (
+            text.getvalue() if self.ended else text.getvalue().removesuffix(self.end)
+        )
+        return self.mark + whole.encode(self.encoding, KEPT)
 
 
 def read_table(path: Path) -> Table:
@@ -68,39 +74,32 @@ def read_table(path: Path) -> Table:
         raise CourseError(
             f"{path.name} is an Excel file: save it as CSV, in UTF-8, and give that."
         )
-    mark, encoding = b"", "utf-8"
-    for start, name in MARKS:
-        if content.startswith(start):
-            mark = start
-            encoding = "utf-8" if name == "utf-8-sig" else _order(start)
+    mark = next((start for start in MARKS if content.startswith(start)), b"")
+    encoding = MARKS.get(mark, "utf-8")
     body = content[len(mark) :]
     try:
         text = body.decode(encoding)
     except UnicodeDecodeError:
         encoding = "cp1252"
-        text = body.decode(encoding, "replace")
-    first = next((line for line in text.splitlines() if line.strip()), "")
-    delimiter = max("\t;,", key=lambda c: _outside_quotes(first).count(c))
+        text = body.decode(encoding, KEPT)
+    top = [line for line in text.splitlines() if line.strip()][:TITLE_LINES]
+    delimiter = max("\t;,", key=lambda c: max(map(_outside(c), top), default=0))
     try:
         rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))
     except csv.Error as error:
         raise CourseError(f"{path.name} is no table ({error}).") from None
-    if not rows or len(rows[0]) < 2:
-        raise CourseError(
-            f"{path.name} is no list of people: its first line has no columns."
-        )
+    if max(map(len, rows[:TITLE_LINES]), default=0) < 2:
+        raise CourseError(f"{path.name} is no list of people: it has no columns.")
     end = "\r\n" if "\r\n" in text else "\n"
-    quoted = first.startswith('"') and first.rstrip().endswith('"')
-    quoted = quoted and f'"{delimiter}"' in first
-    return Table(rows, encoding, mark, delimiter, end, quoted)
+    first = max(top, key=_outside(delimiter)).strip()
+    quoted = first.startswith('"') and first.endswith('"') and f'"{delimiter}"' in first
+    ended = text.endswith(("\n", "\r"))
+    return Table(rows, encoding, mark, delimiter, end, quoted, ended)
 
 
-def _order(mark: bytes) -> str:
-    return "utf-16-le" if mark == codecs.BOM_UTF16_LE else "utf-16-be"
-
-
-def _outside_quotes(line: str) -> str:
-    return re.sub(r'"[^"]*"', "", line)
+def _outside(delimiter: str) -> Callable[[str], int]:
+    """Counts a separator in a line, where it is not quoted."""
+    return lambda line: re.sub(r'"[^"]*"', "", line).count(delimiter)
 
 
 @dataclass(frozen=True)
@@ -111,6 +110,7 @@ class Person:
         student: by what they are known in the course, and in the gradebook.
         keys: what else says who they are, by kind: ``username``, ``email``, ``name``, …
         row: in the table.
+        named: whether that is the same in every assignment.
     """
 
     student: str
@@ -120,6 +120,13 @@ class Person:
     last: str = ""
     email: str = ""
     groups: tuple[str, ...] = ()
+    named: bool = True
+
+    @property
+    def ids(self) -> list[str]:
+        """By what they may be known in the course, if it had another list before."""
+        kinds = self.keys.keys() - {"name", "participant"}
+        return [self.student, *(self.keys[kind] for kind in sorted(kinds))]
 
 
 class Kind(NamedTuple):
@@ -248,7 +255,13 @@ LISTS = (
 # Moodle's grading worksheet has translated headers; what stands below them is not
 PARTICIPANT = re.compile(r"\D+ (\d+)")
 WORKSHEET = "Moodle's grading worksheet"
-TITLE_LINES = 20  # above the header, at most
+
+
+WORKSHEET_TITLES = {
+    "sid": ("id number", "matrikelnummer", "id-nummer"),
+    "username": ("username", "anmeldename"),
+    "group": ("group", "gruppe", "groupe", "grupo"),
+}
 
 
 class People:
@@ -263,30 +276,32 @@ class People:
 
     def __init__(self, path: Path):
         self.path, self.table = path, read_table(path)
-        self.header = self._find_header()
-        self.titles = [cell.strip().lstrip("\ufeff") for cell in self.rows[self.header]]
-        small = [title.split("<")[0].strip().casefold() for title in self.titles]
+        self.header, kind = self._header()
+        self.titles = [cell.strip() for cell in self.rows[self.header]]
         if self._is_worksheet():
             self.kind = WORKSHEET
             self.people = list(self._of_worksheet())
-        else:
-            kind = next((kind for kind in LISTS if kind.is_it(small)), None)
-            if kind is None:
-                raise CourseError(
-                    f"{path.name} is no list that is known: its columns are "
-                    f"{', '.join(self.titles[:8])}. One of them must be called id, "
-                    "username or email."
-                )
+        elif kind:
             self.kind = kind.name
-            self.people = list(self._of(kind, small))
+            self.people = list(self._of(kind))
+        else:
+            raise CourseError(
+                f"{path.name} is no list that is known: its columns are "
+                f"{', '.join(self.titles[:8])}. One of them must be called id, "
+                "username or email."
+            )
         if not self.people:
             raise CourseError(f"Nobody stands on {path.name} ({self.kind}).")
         self.by_key: dict[tuple[str, str], list[Person]] = {}
         for person in self.people:
-            for what, value in person.keys.items():
+            keys = list(person.keys.items())
+            keys += [("group", group) for group in person.groups]
+            if "participant" in person.keys and "name" in person.keys:
+                whole = f"{person.keys['participant']} {person.keys['name']}"
+                keys.append(("participant", whole))
+            for what, value in keys:
                 self.by_key.setdefault((what, same(value)), []).append(person)
-            for group in person.groups:
-                self.by_key.setdefault(("group", same(group)), []).append(person)
+        self._check_apart()
 
     @property
     def rows(self) -> list[list[str]]:
@@ -296,12 +311,38 @@ class People:
         """Who has this key, e.g. ``("email", "ada@example.org")``: nobody, one, several."""
         return self.by_key.get((what, same(value)), [])
 
-    def _find_header(self) -> int:
-        widest = max(len(row) for row in self.rows[:TITLE_LINES])
-        for number, row in enumerate(self.rows[:TITLE_LINES]):
-            if len(row) == widest and sum(bool(c.strip()) for c in row) >= 2:
-                return number
-        return 0
+    def remark(self) -> str:
+        """What to say of the list; "" if nothing."""
+        if self.kind == WORKSHEET and not all(p.named for p in self.people):
+            return (
+                f"{self.path.name} shows neither e-mail nor ID number nor username: "
+                "students are called participant-N, in each assignment otherwise."
+            )
+        return ""
+
+    def _check_apart(self) -> None:
+        """Raises CourseError: two people would have one name in the course."""
+        seen: dict[str, Person] = {}
+        for person in self.people:
+            other = seen.setdefault(folded(person.student), person)
+            if other is not person:
+                raise CourseError(
+                    f"{self.path.name}, lines {other.row + 1} and {person.row + 1}: both "
+                    f"are {person.student}. Keep one."
+                )
+
+    def _header(self) -> tuple[int, Kind | None]:
+        """The row of titles, and what it is the header of; there may be lines above."""
+        first = 0
+        for number, row in reversed(list(enumerate(self.rows[:TITLE_LINES]))):
+            if sum(bool(cell.strip()) for cell in row) >= 2:
+                first = number
+        for number, row in enumerate(self.rows[first:TITLE_LINES], first):
+            small = _small(row)
+            for kind in LISTS:
+                if kind.is_it(small):
+                    return number, kind
+        return first, None
 
     def _is_worksheet(self) -> bool:
         firsts = [row[0] for row in self.rows[self.header + 1 :] if row and row[0]]
@@ -318,34 +359,23 @@ class People:
             mails = [c.strip() for c in row[1:6] if re.fullmatch(r"\S+@\S+\.\S+", c)]
             if mails:
                 keys["email"] = mails[0]
-            for what, titles in (
-                ("sid", ("id number", "matrikelnummer", "id-nummer")),
-                ("username", ("username", "anmeldename")),
-                ("group", ("group", "gruppe", "groupe", "grupo")),
-            ):
-                for title in titles:
-                    if title in small and row[small.index(title)].strip():
-                        keys[what] = row[small.index(title)].strip()
+            for what, titles in WORKSHEET_TITLES.items():
+                for place, title in enumerate(small[: len(row)]):
+                    if title in titles and row[place].strip():
+                        keys[what] = row[place].strip()
             # under blind marking there is no name, and the second column is the status
             name = row[1].strip() if len(row) > 1 and "@" not in row[1] else ""
-            blind = not mails and not {"sid", "username"} & keys.keys()
-            if name and not blind:
+            ids = [keys[k] for k in ("sid", "username", "email") if k in keys]
+            if name and ids:
                 keys["name"] = name
             groups = tuple(g.strip() for g in keys.pop("group", "").split(",") if g)
-            student = keys.get("sid") or keys.get("username") or keys.get("email")
-            student = student or f"participant-{match[1]}"
             first, _, last = keys.get("name", "").rpartition(" ")
-            yield Person(
-                _checked(student, self.path, number),
-                keys,
-                number,
-                first,
-                last,
-                keys.get("email", ""),
-                groups,
-            )
+            student = self._name(ids or [f"participant-{match[1]}"], number)
+            email = keys.get("email", "")
+            yield Person(student, keys, number, first, last, email, groups, bool(ids))
 
-    def _of(self, kind: Kind, small: list[str]) -> Iterator[Person]:
+    def _of(self, kind: Kind) -> Iterator[Person]:
+        small = _small(self.titles)
         places = {
             what: [small.index(title) for title in titles if title in small]
             for what, titles in kind.columns.items()
@@ -374,10 +404,24 @@ class People:
                 continue
             if "email" not in keys and "@" in keys.get("username", ""):
                 keys["email"] = keys["username"]
-            student = _checked(ids[0], self.path, number)
+            student = self._name(ids, number)
             email = keys.get("email", "")
             groups = (group,) if group else ()
             yield Person(student, keys, number, first, last, email, groups)
+
+    def _name(self, ids: list[str], row: int) -> str:
+        """What somebody is called in the course: the first of these that can be a name.
+
+        Raises:
+            CourseError: none can, not even with "_" for what no name holds.
+        """
+        reason = ""
+        for one in (*ids, re.sub(r"[^\w.@ '-]", "_", ids[0])):
+            try:
+                return student_name(one)
+            except Refused as error:
+                reason = reason or str(error)
+        raise CourseError(f"{self.path.name}, line {row + 1}: {ids[0]!r}: {reason}")
 
     def _body(self) -> Iterator[tuple[int, list[str]]]:
         for number in range(self.header + 1, len(self.rows)):
@@ -386,13 +430,9 @@ class People:
                 yield number, row
 
 
-def _checked(student: str, path: Path, row: int) -> str:
-    try:
-        return student_name(student)
-    except Refused as error:
-        raise CourseError(
-            f"{path.name}, line {row + 1}: {student!r}: {error}"
-        ) from None
+def _small(row: list[str]) -> list[str]:
+    """Titles as they are compared: Brightspace adds what a column is worth in <>."""
+    return [cell.partition("<")[0].strip().casefold() for cell in row]
 
 
 def same(value: str) -> str:

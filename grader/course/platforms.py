@@ -45,6 +45,7 @@ class Piece(NamedTuple):
 
 Read = Callable[[str], bytes]  # a file of the download, by its path there
 Split = Callable[[str], Piece | None]
+Begin = Callable[[Sequence[str], Read], Split]
 
 
 class Platform(NamedTuple):
@@ -54,11 +55,14 @@ class Platform(NamedTuple):
         name: what people call it.
         begin: given the paths and a way to read files: what tells whose a path is.
         needs: the list without which nobody is known by these names; "" if none.
+        dated: whether a file's time is that of its being handed in; else it is that of
+            the download.
     """
 
     name: str
-    begin: Callable[[Sequence[str], Read], Split]
+    begin: Begin
     needs: str = ""
+    dated: bool = False
 
 
 def _one(*keys: tuple[str, str]) -> tuple[tuple[tuple[str, str], ...], ...]:
@@ -96,25 +100,33 @@ def _canvas(paths: Sequence[str], read: Read) -> Split:
     return split
 
 
-MOODLE = re.compile(
-    r"(?P<name>[^_/]+)_(?:(?P<id>\d+)_)?assignsubmission_(?P<kind>[a-z]+)_?(?:/|_|(?<=_))(?P<file>.+)"
+def _named(pattern: str, piece: Callable[[re.Match[str]], Piece]) -> Begin:
+    """A platform whose paths tell all: what they look like, and what that means."""
+    known = re.compile(pattern)
+
+    def split(path: str) -> Piece | None:
+        match = known.fullmatch(path)
+        return piece(match) if match else None
+
+    return lambda paths, read: split
+
+
+MOODLE = (
+    r"(?P<name>[^_/]+)_(?:(?P<id>\d+)_)?assignsubmission_"
+    r"(?P<kind>[a-z]+)(?:_?/|_)(?P<file>.+)"
 )
 
 
-def _moodle(paths: Sequence[str], read: Read) -> Split:
-    def split(path: str) -> Piece | None:
-        match = MOODLE.fullmatch(path)
-        if not match:
-            return None
-        number = match["id"] or ""
-        return Piece(
-            _one(("participant", number), ("group", match["name"])),
-            PurePosixPath(match["file"]),
-            said=f"{match['name']} ({number})" if number else match["name"],
-            blank=match["kind"] == "onlinetext",
-        )
-
-    return split
+def _moodle(match: re.Match[str]) -> Piece:
+    name, number = match["name"], match["id"] or ""
+    # a group's number may be that of a participant
+    keys = (("participant", f"{number} {name}"), ("group", name))
+    return Piece(
+        _one(*keys, ("participant", number)),
+        PurePosixPath(match["file"]),
+        said=f"{name} ({number})" if number else name,
+        blank=match["kind"] == "onlinetext",
+    )
 
 
 BLACKBOARD = re.compile(
@@ -147,26 +159,21 @@ def _blackboard(paths: Sequence[str], read: Read) -> Split:
     return split
 
 
-BRIGHTSPACE = re.compile(
-    r"\d+-\d+(?:-\d+)? - (?P<name>.+?) - (?P<time>[A-Z][a-z]{2} \d{1,2}, \d{4} \d{1,2}:?\d\d [AP]M)(?:/| - )(?P<file>.+)"
+BRIGHTSPACE = (
+    r"\d+-\d+(?:-\d+)? - (?P<name>.+?) - "
+    r"(?P<time>[A-Z][a-z]{2} \d{1,2}, \d{4} \d{1,2}:?\d\d [AP]M)(?:/| - )(?P<file>.+)"
 )
 
 
-def _brightspace(paths: Sequence[str], read: Read) -> Split:
-    def split(path: str) -> Piece | None:
-        match = BRIGHTSPACE.fullmatch(path)
-        if not match:
-            return None
-        time = _local(match["time"].replace(":", ""), "%b %d, %Y %I%M %p")
-        return Piece(
-            _one(("name", match["name"])),
-            PurePosixPath(match["file"]),
-            attempt=f"{time:%Y-%m-%d %H:%M}" if time else "",
-            time=time,
-            said=match["name"],
-        )
-
-    return split
+def _brightspace(match: re.Match[str]) -> Piece:
+    time = _local(match["time"].replace(":", ""), "%b %d, %Y %I%M %p")
+    return Piece(
+        _one(("name", match["name"])),
+        PurePosixPath(match["file"]),
+        attempt=f"{time:%Y-%m-%d %H:%M}" if time else "",
+        time=time,
+        said=match["name"],
+    )
 
 
 METADATA = "submission_metadata.yml"
@@ -237,82 +244,56 @@ def _github(paths: Sequence[str], read: Read) -> Split:
     return split
 
 
-ILIAS = re.compile(
-    r"(?:[^/]+ \d+/)?(?P<last>[^/]+)_(?P<first>[^_/]+)_(?P<login>[^_/]+)_(?P<user>\d+)/(?P<file>.+)"
+ILIAS = r"(?:[^/]+ \d+/)?[^/]+_[^_/]+_(?P<login>[^_/]+)_(?P<user>\d+)/(?P<file>.+)"
+
+
+def _ilias(match: re.Match[str]) -> Piece:
+    keys = _one(("username", match["login"]), ("sid", match["user"]))
+    return Piece(keys, PurePosixPath(match["file"]), said=match["login"])
+
+
+OPENOLAT = (
+    r"[^/]+_(?P<user>[^_/]+)/\d+_(?P<step>task|submissions|corrections|assessment|"
+    r"revisions_(?P<round>\d+)|corrections_\d+)/(?P<file>.+)"
 )
 
 
-def _ilias(paths: Sequence[str], read: Read) -> Split:
-    def split(path: str) -> Piece | None:
-        match = ILIAS.fullmatch(path)
-        if not match:
-            return None
-        keys = _one(("username", match["login"]), ("sid", match["user"]))
-        return Piece(keys, PurePosixPath(match["file"]), said=match["login"])
+def _openolat(match: re.Match[str]) -> Piece:
+    return Piece(
+        _one(("username", match["user"])),
+        PurePosixPath(match["file"]),
+        attempt=f"{int(match['round'] or 0):04}",
+        said=match["user"],
+        blank=not match["step"].startswith(("submissions", "revisions")),
+    )
 
-    return split
+
+SAKAI = r"[^/,]+, [^/(]*\((?P<eid>[^()/]+)\)[/_](?P<file>.+)"
 
 
-OPENOLAT = re.compile(
-    r"(?P<who>[^/]+)/(?P<step>\d+_(?:task|submissions|corrections|revisions_(?P<round>\d+)|corrections_\d+|assessment))/(?P<file>.+)"
+def _sakai(match: re.Match[str]) -> Piece:
+    keys = _one(("username", match["eid"]))
+    return Piece(keys, PurePosixPath(match["file"]), said=match["eid"])
+
+
+NBGRADER = (
+    r"(?P<user>[^/]+)\+[^+/]+\+(?P<time>\d{4}-\d\d-\d\d [\d:.]+ [^+/]+)"
+    r"(?:\+[\w-]{12})?/(?P<file>.+)"
 )
 
 
-def _openolat(paths: Sequence[str], read: Read) -> Split:
-    def split(path: str) -> Piece | None:
-        match = OPENOLAT.fullmatch(path)
-        if not match:
-            return None
-        user = match["who"].rpartition("_")[2]
-        own = "submissions" in match["step"] or "revisions" in match["step"]
-        return Piece(
-            _one(("username", user)),
-            PurePosixPath(match["file"]),
-            attempt=f"{int(match['round'] or 0):04}",
-            said=user,
-            blank=not own,
-        )
-
-    return split
-
-
-SAKAI = re.compile(r"(?P<name>[^/,]+, [^/(]*)\((?P<eid>[^()/]+)\)(?:/|_)(?P<file>.+)")
-
-
-def _sakai(paths: Sequence[str], read: Read) -> Split:
-    def split(path: str) -> Piece | None:
-        match = SAKAI.fullmatch(path)
-        if not match:
-            return None
-        keys = _one(("username", match["eid"]))
-        return Piece(keys, PurePosixPath(match["file"]), said=match["eid"])
-
-    return split
-
-
-NBGRADER = re.compile(
-    r"(?P<user>[^/]+)\+(?P<homework>[^+/]+)\+(?P<time>\d{4}-\d\d-\d\d [\d:.]+ [^+/]+)(?:\+[\w-]{12})?/(?P<file>.+)"
-)
-
-
-def _nbgrader(paths: Sequence[str], read: Read) -> Split:
-    def split(path: str) -> Piece | None:
-        match = NBGRADER.fullmatch(path)
-        if not match:
-            return None
-        try:
-            time = parse_utc(match["time"]).replace(tzinfo=UTC)
-        except (ValueError, OverflowError, TypeError):
-            time = None
-        return Piece(
-            _one(("username", match["user"])),
-            PurePosixPath(match["file"]),
-            attempt=match["time"],
-            time=time,
-            said=match["user"],
-        )
-
-    return split
+def _nbgrader(match: re.Match[str]) -> Piece:
+    try:
+        time = parse_utc(match["time"]).replace(tzinfo=UTC)
+    except (ValueError, OverflowError, TypeError):
+        time = None
+    return Piece(
+        _one(("username", match["user"])),
+        PurePosixPath(match["file"]),
+        attempt=match["time"],
+        time=time,
+        said=match["user"],
+    )
 
 
 def _studip(paths: Sequence[str], read: Read) -> Split:
@@ -325,20 +306,26 @@ def _studip(paths: Sequence[str], read: Read) -> Split:
 PLATFORMS = (
     Platform("Gradescope", _gradescope),
     Platform("Canvas", _canvas),
-    Platform("Moodle", _moodle, "the assignment's grading worksheet"),
+    Platform("Moodle", _named(MOODLE, _moodle), "the assignment's grading worksheet"),
     Platform("Blackboard", _blackboard),
-    Platform("Brightspace", _brightspace, "the exported grades, with names"),
-    Platform("nbgrader's exchange", _nbgrader),
-    Platform("OpenOlat", _openolat),
-    Platform("Sakai", _sakai),
-    Platform("ILIAS", _ilias),
-    Platform("Stud.IP", _studip, "nothing: its archive does not say whose a file is"),
+    Platform(
+        "Brightspace",
+        _named(BRIGHTSPACE, _brightspace),
+        "the exported grades, with names",
+    ),
+    Platform("nbgrader's exchange", _named(NBGRADER, _nbgrader)),
+    Platform("OpenOlat", _named(OPENOLAT, _openolat)),
+    Platform("Sakai", _named(SAKAI, _sakai)),
+    Platform("ILIAS", _named(ILIAS, _ilias)),
+    Platform("Stud.IP", _studip),
     Platform("repositories cloned from GitHub", _github),
 )
 
 
 def by_people(homework_name: Callable[[str], str]) -> Platform:
     """No platform: a folder or file for each person, called as they are.
+
+    Its files have their own times.
 
     Args:
         homework_name: whose a file or folder is, by its name.
@@ -354,7 +341,7 @@ def by_people(homework_name: Callable[[str], str]) -> Platform:
 
         return split
 
-    return Platform("names that people gave", begin)
+    return Platform("names that people gave", begin, dated=True)
 
 
 ENOUGH = 0.5  # of the entries with notebooks and archives, to tell a platform
@@ -383,7 +370,12 @@ def recognise(paths: Sequence[str], read: Read, github: bool) -> Recognised | No
         below = [p.removeprefix(start) for p in paths if p.startswith(start)]
 
         def read_below(path: str, start: str = start) -> bytes:
-            return read(start + path)
+            try:
+                return read(start + path)
+            except MemoryError:
+                raise
+            except Exception:  # it is damaged, and tells nothing
+                return b""
 
         for platform in PLATFORMS:
             if platform.begin is _github and not github:

@@ -39,6 +39,7 @@ class Guard:
         self.kept: Any = None
         self.refusal.find()
         self.loaded = times_loaded()
+        self.places = tuple(f"{p}/" for p in {*sys.path, sys.prefix} if p)
         self.hidden = ""  # a forbidden library that is loaded, and not to be seen
 
     def refuse(self, final: Callable[[str], object]) -> None:
@@ -48,7 +49,7 @@ class Guard:
             final: says why, and ends the process: of a call that cannot be stopped.
         """
         if self.libraries and times_loaded() != self.loaded:
-            self.hidden = hidden_library(self.libraries, MAPS.read_text())
+            self.hidden = hidden_library(self.libraries, MAPS.read_text(), self.places)
         self.refusal.start()
         self.refusal.keep()
         if self.refusal.kept and not self.hidden:
@@ -84,19 +85,24 @@ class Guard:
             del below
 
 
-def hidden_library(libraries: Iterable[str], maps: str) -> str:
+def hidden_library(
+    libraries: Iterable[str], maps: str, places: tuple[str, ...] = ()
+) -> str:
     """Which of these is loaded, and its modules cannot be found; "" if none.
+
+    Neither may there be compiled code from where a room can write.
 
     Args:
         libraries: dotted names, of packages.
         maps: what is loaded, as in ``/proc/self/maps``.
+        places: where installed packages lie, which may be below ``/tmp``.
     """
-    places = {f"/{name.replace('.', '/')}/": name for name in libraries}
+    folders = {f"/{name.replace('.', '/')}/": name for name in libraries}
     for path in dict.fromkeys(re.findall(r"r-xp .* (/.*)$", maps, re.M)):
-        if path.startswith(OWN):
+        if path.startswith(OWN) and not path.startswith(places):
             return f"compiled code of one's own ({Path(path).name})"
-        for place, name in places.items():
-            _before, found, rest = path.partition(place)
+        for folder, name in folders.items():
+            _before, found, rest = path.partition(folder)
             if found:
                 module = f"{name}.{rest.partition('.')[0].replace('/', '.')}"
                 if not _is_extension(sys.modules.get(module)):

@@ -124,11 +124,13 @@ def fill(
     skipped: list[tuple[str, str]] = []
     kept = 0
     for person in people.people:
-        mark = marks.pop(folded(person.student), None)
+        ids = {folded(one) for one in person.ids}
+        known = next((one for one in ids if one in marks), "")
+        mark = marks.pop(known, None)
         if mark and mark.waiting:
             skipped.append((person.student, "parts are still to be marked by hand"))
             continue
-        if not mark and folded(person.student) in handed_in:
+        if not mark and ids & handed_in:
             skipped.append((person.student, "handed in, and not graded yet"))
             continue
         row = _long_enough(people, person, place)
@@ -186,11 +188,13 @@ def _column(people: People, homework: str, wanted: str) -> int:
             return titles.index(homework.casefold())
         return _new_column(people, homework)
     alike = [n for n, t in found.items() if _means(t, homework)]
-    chosen = alike if alike else list(found)
+    chosen = list(found) if people.kind == WORKSHEET else alike
     if len(chosen) == 1:
         return chosen[0]
-    several = "Several columns could be meant" if chosen else "There is no column"
-    raise CourseError(_choose(people, found, several))
+    words = "Several columns could be meant"
+    if not chosen:
+        words = f"There is no column of {homework}"
+    raise CourseError(_choose(people, found, words))
 
 
 def _columns(people: People) -> Iterator[tuple[int, str]]:
@@ -271,8 +275,9 @@ def _worth(people: People, place: int) -> float | None:
                 return _value(row[place]) if place < len(row) else None
     if people.kind == WORKSHEET:
         for number, title in enumerate(people.titles):
-            if MOST.fullmatch(title):
-                return _value(people.rows[people.people[0].row][number])
+            row = people.rows[people.people[0].row]
+            if MOST.fullmatch(title) and number < len(row):
+                return _value(row[number])
     return None
 
 
@@ -293,7 +298,7 @@ def comment(homework: str, mark: Mark, most: float) -> str:
     whole = (
         f"{homework}: {_number(mark.points, False)} of {_number(most, False)} points"
     )
-    return f"{whole}; not passed: {', '.join(failed)}" if failed else f"{whole}"
+    return f"{whole}; not passed: {', '.join(failed)}" if failed else whole
 
 
 def _add_tests(
