@@ -10,9 +10,10 @@ startup.without_address_grammar()
 startup.without_server_extensions()
 
 
-# Files that `-m "not slow"` leaves out, unread: what they import takes long, too. Single
-# tests of other files are marked there.
+# Files, and a folder, that `-m "not slow"` leaves out, unread: what they import takes long,
+# too. Single tests of other files are marked there.
 SLOW = {
+    "figures": "figures, in a browser",
     "test_attacks.py": "the grader, on 150 hostile submissions",
     "test_build.py": "books are built",
     "test_chapters.py": "all chapters run",
@@ -22,7 +23,6 @@ SLOW = {
     "test_entries.py": "the grader, on entries of all kinds",
     "test_faults.py": "the grader, again and again, while something breaks",
     "test_feedback.py": "the grader, and nbgrader's own feedback",
-    "test_figures.py": "figures, in a browser",
     "test_forbidden_calls.py": "the grader, on 100 who do what is forbidden",
     "test_habits.py": "the grader, on 250 who write what people write",
     "test_homeworks.py": "homeworks, on all that is known to be wrong or right",
@@ -45,7 +45,7 @@ def pytest_ignore_collect(collection_path, config):
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
     for item in items:
-        if item.path.name in SLOW:
+        if {item.path.name, item.path.parent.name} & SLOW.keys():
             item.add_marker("slow")
 
 

@@ -3,9 +3,11 @@
 import json
 from pathlib import Path
 
+import torch
 from ipywidgets.embed import embed_data
 
 ROOT = Path(__file__).parents[2]
+FOLDER = ROOT / "byhand/figures"
 ALT = "The figure as the chapter made it, standing still."
 PAGE = """<!doctype html>
 <html lang="en" data-theme="{theme}"><head><meta charset="utf-8"><title>Figures</title>
@@ -70,3 +72,15 @@ def load(tab, figure: type) -> None:
         }""",
         figure._esm,
     )
+
+
+def settle(tab) -> None:
+    """Wait until the page has drawn what was changed."""
+    frame = "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
+    tab.evaluate(frame)
+
+
+def close(ours, theirs: torch.Tensor) -> None:
+    """Compare numbers of JavaScript, which counts in 64 bits, with PyTorch's: 1e-5."""
+    ours = torch.tensor(ours, dtype=torch.float64)
+    torch.testing.assert_close(ours, theirs.detach().double(), rtol=1e-5, atol=1e-9)
