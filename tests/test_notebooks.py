@@ -190,6 +190,19 @@ def test_time_is_measured_by_byhand_seconds(path):
         )
 
 
+@each_chapter
+def test_no_call_asks_the_device_for_double_precision(path):
+    """Apple's GPUs have none: torch.float64 raises a TypeError there."""
+    double = {"float64", "double"}
+    for cell, nodes in code(path):
+        for node in (n for n in nodes if isinstance(n, ast.Call)):
+            inside = list(ast.walk(node))
+            used = {n.attr for n in inside if isinstance(n, ast.Attribute)}
+            named = {n.id for n in inside if isinstance(n, ast.Name)}
+            moved = "device" in named and "cpu" not in used
+            assert not (used & double and moved), f"{cell}: {ast.unparse(node)}"
+
+
 def test_clean_keeps_ids_and_source_and_drops_the_rest():
     notebook = nbformat.v4.new_notebook()
     cell = nbformat.v4.new_code_cell("1 + 1", id="sum", execution_count=3)
