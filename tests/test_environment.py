@@ -2,7 +2,7 @@
 
 import re
 import tomllib
-from importlib.metadata import version
+from importlib.metadata import distributions, version
 from pathlib import Path
 
 import nbformat
@@ -38,6 +38,17 @@ def test_every_pin_is_an_exact_version():
     for name, pin in PINS.items():
         assert re.fullmatch(r"[a-z0-9-]+", name), name
         assert re.fullmatch(r"[0-9][0-9a-z.]*", pin), f"{name}: {pin}"
+
+
+# of Debian 12, of Ubuntu 24.04, and the first 3.13: what `python3` may be
+@pytest.mark.parametrize("python", ["3.11.2", "3.12.3", "3.13.0"])
+def test_every_pin_can_be_installed_with_the_pythons_that_people_have(python):
+    assert SpecifierSet(PROJECT["requires-python"]).contains(python)
+    asked = {canonicalize_name(d.name): d.metadata for d in distributions()}
+    for name in PINS.keys() & asked.keys():
+        needs = SpecifierSet(asked[name].get("Requires-Python") or "")
+        assert needs.contains(python), f"{name} {PINS[name]} needs Python {needs}"
+    assert len(PINS.keys() & asked.keys()) > 100
 
 
 def test_conda_installs_what_make_installs():
