@@ -21,9 +21,11 @@ import collections
 import ctypes
 import functools
 import gc
+import inspect
 import sys
 import types
 import warnings
+from array import array
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -37,8 +39,6 @@ LAYOUTS = (
 # PyTorch's own twins of all operators in Python: what is meant is those of the words
 TWINS = ("torch._refs.", "torch._decomp.")
 KEY = "CPU"  # where a kernel is looked up for an ordinary tensor of this machine
-# the name spaces of operators that take ordinary tensors of numbers
-SPACES = ("aten", "mkldnn", "mkl", "prims", "inductor")
 # of a class in a forbidden module; the rest of its special methods hide no answer
 SPECIAL = ("__init__", "__call__", "__iter__")
 # they switch derivatives on and off, as PyTorch itself does all the time
@@ -58,9 +58,15 @@ class Refusal:
         patterns: dotted names of functions, classes and modules (``torch.optim``); those
             that begin with a dot concern readers alone.
         operators: words; an operator whose name holds one is refused (``relu``).
+        called: is told when something forbidden is called, before that raises.
     """
 
-    def __init__(self, patterns: Iterable[str], operators: Iterable[str] = ()):
+    def __init__(
+        self,
+        patterns: Iterable[str],
+        operators: Iterable[str] = (),
+        called: Callable[[], object] = lambda: None,
+    ):
         self.patterns = tuple(p for p in patterns if not p.startswith("."))
         self.derivatives = "torch.autograd" not in self.patterns
         self.words = words = tuple(operators)
@@ -71,9 +77,14 @@ class Refusal:
         self.operators = _operators(words)
         self._seen: set[str] = set()  # names of modules
         self._state: tuple[int, str, int] | None = None  # of what is loaded
+        self._called = called
+        self._started = False
         self._functions: dict[types.FunctionType, types.CodeType] = {}
         self._compiled: dict[int, tuple[Any, Callable[..., Any]]] = {}  # by id
-        self._before: dict[types.FunctionType, types.CodeType] = {}
+        self._refused: list[types.FunctionType] = []
+        self._codes = array(
+            "Q"
+        )  # where their own code lies: an address is no way to it
         self._libraries: list[Any] = []
         self.kept = ""  # what holds a compiled function so that it cannot be replaced
 
@@ -90,33 +101,57 @@ class Refusal:
             if said.startswith(TWINS) and not any(word in said for word in self.words):
                 continue
             if not isinstance(thing, types.FunctionType):
-                self._compiled.setdefault(id(thing), (thing, _refusing(said)))
+                refusing = thing, self._refusing(said)
+                self._compiled.setdefault(id(thing), refusing)
             elif thing not in self._functions:
-                self._functions[thing] = _refusing_code(thing.__code__, said)
+                self._functions[thing] = _refusing_code(
+                    thing.__code__, self._refusing(said)
+                )
 
     def start(self) -> None:
         """From now on, raise :class:`NotAllowed` wherever something forbidden runs."""
-        self.find()
-        self._refuse_operators()
-        for function, code in self._functions.items():
-            self._before[function] = function.__code__
-            function.__code__ = code
+        self.start_within_pytorch()
         if self._compiled and (kept := _replace(self._compiled)):
             self.kept = type(kept[0]).__name__
+
+    def start_within_pytorch(self) -> None:
+        """The same, but for compiled functions of other libraries."""
+        self.find()
+        if not self._started:
+            self._started = True
+            self._refuse_operators()
+        for function in list(self._functions)[len(self._refused) :]:
+            code = function.__code__
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(code))
+            self._refused.append(function)
+            self._codes.append(id(code))
+            function.__code__ = self._functions[function]
 
     def stop(self) -> None:
         """Let all of PyTorch run again. (Compiled functions stay refused.)"""
         self._libraries.clear()  # which takes the kernels away
-        for function, code in self._before.items():
-            function.__code__ = code
-        self._before.clear()
+        for function, address in zip(self._refused, self._codes, strict=True):
+            code = ctypes.cast(address, ctypes.py_object)
+            function.__code__ = code.value
+            ctypes.pythonapi.Py_DecRef(code)
+        self._refused.clear()
+        self._codes = array("Q")
+        self._started = False
 
     def keep(self) -> None:
-        """Make it final: what the operators' kernels hang on is let go of for good."""
+        """Make it final: what there was before is let go of for good."""
         for library in self._libraries:
             ctypes.pythonapi.Py_IncRef(ctypes.py_object(library))
         self._libraries.clear()
-        self._before.clear()
+        for place in range(len(self._codes)):
+            self._codes[place] = 0
+
+    def _refusing(self, said: str) -> Callable[..., Any]:
+        def refused(*_, **__):
+            self._called()
+            raise NotAllowed(f"{said} is not allowed in this exercise")
+
+        return refused
 
     def _refuse_operators(self) -> None:
         import torch
@@ -127,7 +162,7 @@ class Refusal:
                 warnings.simplefilter("ignore")  # that there is a kernel is the point
                 for name in names:
                     said = f"PyTorch's {name.partition('.')[0].strip('_')}"
-                    library.impl(name, KEY, _refusing(said))
+                    library.impl(name, KEY, self._refusing(said))
             self._libraries.append(library)
 
 
@@ -195,7 +230,7 @@ def _operators(words: tuple[str, ...]) -> dict[str, list[str]]:
     for full in torch._C._dispatch_get_all_op_names():
         namespace, _, name = full.partition("::")
         base = name.partition(".")[0]
-        if namespace not in SPACES or not any(word in base for word in words):
+        if not any(word in base for word in words):
             continue
         if not computed(full, KEY):
             continue  # it fails by itself
@@ -203,22 +238,26 @@ def _operators(words: tuple[str, ...]) -> dict[str, list[str]]:
     return found
 
 
-def _refusing(said: str) -> Callable[..., Any]:
-    def refused(*_, **__):
-        raise NotAllowed(f"{said} is not allowed in this exercise")
-
-    return refused
-
-
-def _refusing_code(code: types.CodeType, said: str) -> types.CodeType:
-    """Code that raises, for a function that had this code."""
+def _refusing_code(code: types.CodeType, refused: Callable) -> types.CodeType:
+    """Code that raises, for a function that had this code; it looks the same."""
+    taken = code.co_argcount + code.co_kwonlyargcount
+    stars = code.co_flags & (inspect.CO_VARARGS | inspect.CO_VARKEYWORDS)
+    taken += stars.bit_count()
     return _TEMPLATE.replace(
         co_consts=tuple(
-            _refusing(said) if const == _MARK else const
-            for const in _TEMPLATE.co_consts
+            refused if const == _MARK else const for const in _TEMPLATE.co_consts
         ),
+        co_argcount=code.co_argcount,
+        co_posonlyargcount=code.co_posonlyargcount,
+        co_kwonlyargcount=code.co_kwonlyargcount,
+        co_nlocals=taken,
+        co_varnames=code.co_varnames[:taken],
+        co_flags=_TEMPLATE.co_flags | stars,
         co_freevars=code.co_freevars,
+        co_filename=code.co_filename,
+        co_firstlineno=code.co_firstlineno,
         co_name=code.co_name,
+        co_qualname=code.co_qualname,
     )
 
 
@@ -226,7 +265,7 @@ _MARK = "in whose place stands what raises"
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", SyntaxWarning)  # text cannot be called, indeed
     _spaces: dict[str, Any] = {}
-    exec(f"def template(*_, **__):\n    return {_MARK!r}()", _spaces)
+    exec(f"def template():\n    return {_MARK!r}()", _spaces)
 _TEMPLATE: types.CodeType = _spaces["template"].__code__
 
 

@@ -31,5 +31,9 @@ class NoAnswer(Exception):
     """A room's keeper does not answer, by no fault of the student's: to be tried again."""
 
 
+class UsedInCells(Exception):
+    """A cell of the student's, in a strict room, uses what only tests forbid."""
+
+
 class Lost(Exception):
     """There is no room any more; the message says why, for the student."""

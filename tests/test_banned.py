@@ -134,6 +134,7 @@ from grader.wire.messages import Kit
 from byhand.refuse import NotAllowed
 banned, operators = json.loads(sys.argv[1])
 guard = Guard(Kit((), False, tuple(banned), tuple(operators)))
+guard.enter(strict=False)
 x = torch.randn(4, 3)
 torch.testing.assert_close(x, x.clone())  # as in a cell of one's own
 for batch in torch.utils.data.DataLoader(torch.utils.data.TensorDataset(x), 2):
@@ -207,6 +208,51 @@ def test_what_hides_is_named_as_it_was_written(source, name):
     assert hidden(source) == [name]
 
 
+STRICT = """
+import inspect, json, sys
+import torch, torch.nn.functional as F, torch.optim
+from grader.inside.guard import Guard, PAST
+from grader.wire.messages import Kit
+from byhand.refuse import NotAllowed
+x = torch.tensor([-1.0, 2.0])
+before = inspect.signature(F.relu), inspect.getsource(F.relu)
+guard = Guard(Kit((), False, ("torch.nn", "torch.optim", "torch.autograd"), ("relu",)))
+strict = sys.argv[1] == "strict"
+guard.enter(strict)
+assert guard.used[0] == 0
+assert (inspect.signature(F.relu), inspect.getsource(F.relu)) == before
+for use in (lambda: F.relu(x), lambda: x.relu(), lambda: torch.optim.SGD([x], 0.1)):
+    guard.used[0] = 0
+    try:
+        use()
+        assert not strict
+    except NotAllowed:
+        assert strict
+    assert guard.used[0] == strict
+handle, module = None, None
+for way in (lambda: torch.library.get_kernel("aten::relu", "CPU"),
+            lambda: torch._C._jit_to_static_module(None)):
+    try:
+        way()
+        raise SystemExit("a way past the dispatcher")
+    except NotAllowed:
+        pass
+assert all(getattr(torch._C, name).__name__ == "_withheld" for name in PAST if hasattr(torch._C, name))
+if strict:  # nothing leads back
+    import array, gc
+    gc.unfreeze()
+    codes = [o for o in gc.get_objects() if isinstance(o, array.array)]
+    assert any(codes) and not any(any(a) for a in codes)
+"""
+
+
+@pytest.mark.parametrize("room", ["strict", "open"])
+def test_what_is_refused_beforehand(forks, room):
+    """In a room whose cells use nothing of it, and in one whose cells may."""
+    result = forks.run(STRICT, room)
+    assert result.returncode == 0, result.said
+
+
 LAZY = """
 import sys
 import torch, scipy.special
@@ -254,8 +300,8 @@ from byhand import refuse
 patterns, words = json.loads(sys.argv[1])
 warnings.simplefilter("ignore")
 refusal = refuse.Refusal(patterns, words)
-named = [n for n in torch._C._dispatch_get_all_op_names() if n.partition("::")[0] in refuse.SPACES
-         and any(w in n.partition("::")[2].partition(".")[0] for w in words)]
+named = [n for n in torch._C._dispatch_get_all_op_names()
+         if any(w in n.partition("::")[2].partition(".")[0] for w in words)]
 
 def called(name):
     base, _, overload = name.partition("::")[2].partition(".")

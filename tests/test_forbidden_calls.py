@@ -11,6 +11,10 @@ from tests.support.solutions import ROOT, Homework
 
 pytestmark = pytest.mark.slow
 HOMEWORKS = sorted({cheat.homework for cheat in CHEATS})
+# A cell that uses what tests forbid, as it may: the room is one in which that is allowed.
+# Without it, nothing forbidden works in any cell.
+OPEN = "import torch\n\nprint(torch.nn.Conv2d(1, 1, 1)(torch.zeros(1, 1, 2, 2)).relu())"
+ROOMS = {"open": OPEN, "strict": ""}
 
 
 @pytest.fixture(scope="module")
@@ -21,29 +25,37 @@ def graded(forked_grader, tmp_path_factory):
 
 
 def grade(name: str, course, run):
-    homework = Homework(name)
     released = (ROOT / "assignments" / name / f"{name}.ipynb").read_text("utf8")
     for cheat in CHEATS:
         if cheat.homework != name:
             continue
-        notebook = nbformat.reads(released, 4)
-        solved = {c.name: c.source for c in homework.cells if c.kind == "solution"}
-        del solved["train"]  # which takes its time
-        for cell in notebook.cells:
-            cell.source = solved.get(cell.id, cell.source)
-            if cell.id == cheat.cell:
-                cell.source = cheat.code
-        if cheat.setup:
-            at = [cell.id for cell in notebook.cells].index("setup") + 1
-            extra = nbformat.v4.new_code_cell(cheat.setup, id="of-my-own")
-            notebook.cells.insert(at, extra)
-        hand_in(course, name, cheat.name, nbformat.writes(notebook))
+        for room in ROOMS:
+            hand_in(
+                course, name, f"{cheat.name}-{room}", written(cheat, room, released)
+            )
     return run(course, "grade", name)
 
 
-def earned_by(course, cheat) -> dict[str, float]:
+def written(cheat, room, released) -> str:
+    """The notebook of who tries it."""
+    notebook = nbformat.reads(released, 4)
+    cells = Homework(cheat.homework).cells
+    solved = {c.name: c.source for c in cells if c.kind == "solution"}
+    del solved["train"]  # which takes its time
+    for cell in notebook.cells:
+        cell.source = solved.get(cell.id, cell.source)
+        if cell.id == cheat.cell:
+            cell.source = cheat.code
+    at = [cell.id for cell in notebook.cells].index("setup") + 1
+    for source in filter(None, (cheat.setup, ROOMS[room])):
+        extra = nbformat.v4.new_code_cell(source, id=f"of-my-own-{len(source)}")
+        notebook.cells.insert(at, extra)
+    return nbformat.writes(notebook)
+
+
+def earned_by(course, cheat, room) -> dict[str, float]:
     """What each test has earned, by the graded notebook."""
-    path = course / "autograded" / cheat.name / cheat.homework
+    path = course / "autograded" / f"{cheat.name}-{room}" / cheat.homework
     path /= f"{cheat.homework}.ipynb"
     found = {}
     for cell in json.loads(path.read_text("utf8"))["cells"]:
@@ -54,11 +66,12 @@ def earned_by(course, cheat) -> dict[str, float]:
     return found
 
 
+@pytest.mark.parametrize("room", ROOMS)
 @pytest.mark.parametrize("cheat", CHEATS, ids=lambda cheat: cheat.name)
-def test_it_earns_nothing_where_it_is_forbidden(graded, cheat):
+def test_it_earns_nothing_where_it_is_forbidden(graded, cheat, room):
     course, runs = graded
     assert all(run.returncode == 0 for run in runs), [run.said for run in runs]
-    found = earned_by(course, cheat)
+    found = earned_by(course, cheat, room)
     earned = {test for test, points in found.items() if points}
     about = {test for test in cheat.tests if test.startswith(_topic(cheat))}
     assert about and not about & earned, earned
@@ -82,4 +95,4 @@ def _topic(cheat) -> tuple[str, ...]:
 
 def test_the_course_is_counted(graded):
     course, _ = graded
-    assert len(list(course.glob("autograded/*/*"))) == len(CHEATS) >= 80
+    assert len(list(course.glob("autograded/*/*"))) == len(CHEATS) * len(ROOMS) >= 160

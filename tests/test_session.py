@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from grader.errors import Lost
+from grader.errors import Lost, UsedInCells
 from grader.judge import patience
 from grader.judge import session as module
 from grader.judge.session import MAX_NOTES, MAX_RESTARTS, Session, seed_of
@@ -18,6 +18,7 @@ from grader.wire.messages import (
     Ended,
     Fault,
     Limits,
+    Ran,
     Run,
     Snapshot,
 )
@@ -194,6 +195,21 @@ def test_snapshots_one_after_another():
         assert second.connection.fileno() == -1 and room.asked[5:] == [GO]
         third = session.snapshot()
     assert third.connection.fileno() == -1
+
+
+@pytest.mark.parametrize("strict", [True, False])
+def test_cells_that_use_what_tests_forbid(strict):
+    """They need a room that is not strict, and there it does not matter."""
+    used = Ran([], None, used=True).to_plain()
+    rooms = FakeRooms(({"a": used}, Ended()), ({None: used}, Ended()))
+    for asks in (lambda s: s.run("cell 1", "a"), lambda s: s.snapshot()):
+        with Session(sheet(), "ada", rooms, strict) as session:
+            if strict:
+                with pytest.raises(UsedInCells):
+                    asks(session)
+            else:
+                asks(session)
+    assert all(room.over for room in rooms.given)
 
 
 def test_no_snapshot_beside_other_processes():

@@ -1,5 +1,11 @@
 """What an exercise forbids, refused in a snapshot: for good, before any test calls.
 
+Most notebooks use nothing of it, in no cell. So what can be refused beforehand is, once
+for all rooms, in their warm parent: it is a thousand functions and operators, each in
+memory pages of its own, which every snapshot would have to copy. Where a cell does use
+something of it, as a student may, the room says so, and the judge begins again with a
+room in which all is allowed until a snapshot is made (:meth:`Guard.enter`).
+
 `byhand.refuse` says how. Where derivatives by autograd are forbidden, calls run below
 autograd, so that nothing is recorded whatever a tensor requires; whoever records all the
 same has switched that off, and is refused.
@@ -11,6 +17,7 @@ loaded.
 
 import contextlib
 import ctypes
+import mmap
 import re
 import sys
 import types
@@ -23,6 +30,12 @@ from grader.inside import seccomp
 from grader.wire.messages import Kit
 
 AUTOGRAD = "PyTorch's autograd is not allowed in this exercise"
+# of torch._C: what runs operators past the dispatcher, by handles on their kernels, or in
+# interpreters of PyTorch's own. No notebook needs it; it is withheld from the start
+PAST = (
+    "_dispatch_get_computed_kernel_for_dispatch_key",
+    *("_jit_to_static_module", "_fuse_to_static_module", "StaticModule", "_te"),
+)
 OWN = ("/tmp/", "/dev/shm/", "/memfd:")  # where a room's code can write
 
 
@@ -34,13 +47,35 @@ class Guard:
     """
 
     def __init__(self, kit: Kit):
-        self.refusal = Refusal(kit.banned, kit.operators)
+        self.refusal = Refusal(kit.banned, kit.operators, self._note)
+        self.used = mmap.mmap(
+            -1, 1
+        )  # which a room shares with processes that it starts
         self.libraries = [p for p in kit.banned if not p.startswith((".", "torch"))]
         self.kept: Any = None
         self.refusal.find()
         self.loaded = times_loaded()
         self.places = tuple(f"{p}/" for p in {*sys.path, sys.prefix} if p)
         self.hidden = ""  # a forbidden library that is loaded, and not to be seen
+        self.refusal.start_within_pytorch()
+        if kit.operators:
+            _withhold(PAST)
+
+    def _note(self) -> None:
+        self.used[0] = 1
+
+    def enter(self, strict: bool) -> None:
+        """Begin a room; call it before any of the student's code.
+
+        Args:
+            strict: whether cells may not use either what tests may not. Where they try,
+                ``used`` says so.
+        """
+        self.used = mmap.mmap(-1, 1)
+        if strict:
+            self.refusal.keep()
+        else:
+            self.refusal.stop()
 
     def refuse(self, final: Callable[[str], object]) -> None:
         """From now on nothing forbidden runs in this process, nor another program.
@@ -83,6 +118,19 @@ class Guard:
                 raise NotAllowed(AUTOGRAD)
         finally:
             del below
+
+
+def _withhold(names: Iterable[str]) -> None:
+    import torch
+
+    for name in names:
+        if hasattr(torch._C, name):
+            sys.modules.pop(f"torch._C.{name}", None)
+            setattr(torch._C, name, _withheld)
+
+
+def _withheld(*_, **__):
+    raise NotAllowed("ways past PyTorch's dispatcher are not allowed in this homework")
 
 
 def hidden_library(

@@ -86,7 +86,7 @@ def become_room(fd: int, wanted: StartRoom, apart: bool, guard: Guard) -> None:
     from grader.inside.room import Room
 
     gc.enable()
-    Room(socket.socket(fileno=3), wanted.seed, guard).serve()
+    Room(socket.socket(fileno=3), wanted.seed, guard, wanted.strict).serve()
 
 
 def mount(

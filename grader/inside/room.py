@@ -42,10 +42,14 @@ class Room:
         connection: to the judge.
         seed: of the global random number generators.
         guard: before what the homework forbids.
+        strict: refuse that to the student's own cells, too.
     """
 
-    def __init__(self, connection: socket.socket, seed: int, guard: Guard):
+    def __init__(
+        self, connection: socket.socket, seed: int, guard: Guard, strict: bool
+    ):
         self.connection, self.guard = connection, guard
+        guard.enter(strict)
         self.shell: Any = InteractiveShell.instance()
         prepare(self.shell)  # no shell or magic line stops a cell
         random.seed(seed)
@@ -101,7 +105,7 @@ class Room:
                     fault = describe(problem)
         except BaseException as problem:
             fault = describe(problem)
-        return Ran(outputs[:SENT], fault)
+        return Ran(outputs[:SENT], fault, bool(self.guard.used[0]))
 
     def _define(self, request: Run, name: str, outputs: list) -> None:
         source = request.source
@@ -144,4 +148,5 @@ class Room:
                 Served(names, self.states, line, request.seconds, self.guard).serve()
             os._exit(0)
         os.close(fd)
-        codec.send(self.connection, codec.pack(Ran([], None).to_plain()))
+        done = Ran([], None, bool(self.guard.used[0]))
+        codec.send(self.connection, codec.pack(done.to_plain()))

@@ -112,8 +112,8 @@ class Rooms:
     def __init__(self, control: socket.socket, walls: bool = True):
         self.control, self.walls = control, walls
 
-    def room(self, limits: Limits, seed: int) -> RoomProcess:
-        """Fork a new room.
+    def room(self, limits: Limits, seed: int, strict: bool = False) -> RoomProcess:
+        """Fork a new room (for what ``strict`` is, see ``StartRoom``).
 
         Raises:
             SandboxError: the zygote has ended.
@@ -124,7 +124,7 @@ class Rooms:
             try:
                 socket.send_fds(
                     self.control,
-                    [StartRoom(limits, seed).to_json()],
+                    [StartRoom(limits, seed, strict).to_json()],
                     [theirs.fileno(), kept.fileno()],
                 )
             except OSError as error:

@@ -7,7 +7,7 @@ import time
 from typing import Any
 
 from byhand.cells import only_defines, tree
-from grader.errors import Lost
+from grader.errors import Lost, UsedInCells
 from grader.judge.patience import GRACE, wait
 from grader.judge.proxy import Line
 from grader.judge.sandbox import RoomProcess, Rooms
@@ -38,10 +38,11 @@ class Session:
     Args:
         sheet, student: what is judged, and whose.
         rooms: where rooms can be had.
+        strict: refuse to the student's cells, too, what the tests forbid.
     """
 
-    def __init__(self, sheet: Sheet, student: str, rooms: Rooms):
-        self.limits, self.rooms = sheet.limits, rooms
+    def __init__(self, sheet: Sheet, student: str, rooms: Rooms, strict: bool = False):
+        self.limits, self.rooms, self.strict = sheet.limits, rooms, strict
         self.seed = seed_of(f"{sheet.homework}/{student}")
         self.deadline = time.monotonic() + self.limits.total
         self.timed_out = False  # something took too long
@@ -70,6 +71,9 @@ class Session:
         Args:
             state: the number under which the room is to remember which names there were
                 before; None: it may forget what it has remembered.
+
+        Raises:
+            UsedInCells: the room is strict, and the student's cells need one that is not.
         """
         defines, plain = only_defines(source), tree(source) is not None
         request = Run(label, source, self.limits.cell, state, defines, plain)
@@ -104,11 +108,14 @@ class Session:
                 codec.send(room.connection, codec.pack(to_plain(request)))
                 socket.send_fds(room.connection, [b"x"], [theirs.fileno()])
                 over = wait(room.connection, seconds, self.deadline, room.waited)
-                codec.receive(room.connection, over)
+                self._check(Ran.from_room(codec.receive(room.connection, over)))
+            except UsedInCells:
+                ours.close()
+                raise
             except TimeoutError:
                 ours.close()
                 raise self._too_long() from None
-            except (codec.WireError, OSError) as error:
+            except (codec.WireError, OSError, ValueError) as error:
                 ours.close()
                 raise self._lost(str(error)) from None
         self.held = True
@@ -136,11 +143,16 @@ class Session:
             connection.settimeout(seconds + GRACE)
             codec.send(connection, codec.pack(to_plain(request)))
             over = wait(connection, seconds, self.deadline, room.waited)
-            return Ran.from_room(codec.receive(connection, over))
+            return self._check(Ran.from_room(codec.receive(connection, over)))
         except TimeoutError:
             raise self._too_long() from None
         except (codec.WireError, ValueError) as error:
             raise self._lost(str(error)) from None
+
+    def _check(self, ran: Ran) -> Ran:
+        if ran.used and self.strict:
+            raise UsedInCells
+        return ran
 
     def _start(self) -> RoomProcess:
         """See that there is a room, in which the cells so far have run."""
@@ -154,7 +166,7 @@ class Session:
             if self.restarts > MAX_RESTARTS:
                 raise Lost("This was not run: the notebook's process ended too often.")
             self.restarts += 1
-            self.process = self.rooms.room(self.limits, self.seed)
+            self.process = self.rooms.room(self.limits, self.seed, self.strict)
             for request in self.done:
                 try:
                     self._run(request)

@@ -137,10 +137,12 @@ class StartRoom:
     Args:
         limits: what it may use.
         seed: of the global random number generators.
+        strict: refuse to its cells, too, what the homework's tests forbid.
     """
 
     limits: Limits
     seed: int
+    strict: bool = False
 
     def to_json(self) -> bytes:
         return json.dumps(asdict(self)).encode()
@@ -148,7 +150,7 @@ class StartRoom:
     @classmethod
     def from_json(cls, text: bytes) -> "StartRoom":
         found = json.loads(text)
-        return cls(Limits(**found["limits"]), found["seed"])
+        return cls(Limits(**found["limits"]), found["seed"], found["strict"])
 
 
 # What a judge asks of a keeper on the lifeline, which answers with one of the others.
@@ -311,14 +313,18 @@ def from_plain(tree: dict[str, Any]) -> tuple[Any, int]:
 
 @dataclass(frozen=True)
 class Ran:
-    """What a cell showed, yet to be read by `grader.notebook.outputs`, and its error."""
+    """What a cell showed, yet to be read by `grader.notebook.outputs`, and its error.
+
+    ``used``: in a strict room, something that is refused there has been called.
+    """
 
     outputs: object
     fault: Fault | None
+    used: bool = False
 
     def to_plain(self) -> dict[str, Any]:
         fault = None if self.fault is None else asdict(self.fault)
-        return {"outputs": self.outputs, "error": fault}
+        return {"outputs": self.outputs, "error": fault, "used": self.used}
 
     @classmethod
     def from_room(cls, said: object) -> "Ran":
@@ -327,7 +333,8 @@ class Ran:
         outputs, error = found.get("outputs"), found.get("error")
         if type(outputs) is not list or type(error) not in (dict, type(None)):
             raise ValueError("it gave a malformed answer")
-        return cls(outputs, None if error is None else Fault.from_room(error))
+        fault = None if error is None else Fault.from_room(error)
+        return cls(outputs, fault, found.get("used") is True)
 
 
 @dataclass(frozen=True)

@@ -58,13 +58,13 @@ class FakeRoom(Served):
     """In place of a `grader.judge.sandbox.RoomProcess`.
 
     Args:
-        says: what to say when a cell of that source is run, as in :class:`Served`;
-            all other cells run well and show nothing.
+        says: what to say when a cell of that source is run, as in :class:`Served`
+            (None: when a snapshot is made); all other cells run well and show nothing.
         ended: how its keeper says that it has ended.
         crowd: whether its keeper says that other processes run beside a snapshot.
     """
 
-    def __init__(self, says: dict[str, Any], ended: Ended, crowd: bool = False):
+    def __init__(self, says: dict[str | None, Any], ended: Ended, crowd: bool = False):
         self.says, self.ended, self.over, self.crowd = says, ended, False, crowd
         self.asked: list[bytes] = []  # of its keeper
         super().__init__(self._run)
@@ -77,7 +77,7 @@ class FakeRoom(Served):
         well = Ran([], None).to_plain()
         if isinstance(request, Run):
             return self.says.get(request.source, well)
-        return well if isinstance(request, Snapshot) else HANG_UP
+        return self.says.get(None, well) if isinstance(request, Snapshot) else HANG_UP
 
     @property
     def ran(self) -> list[str]:
@@ -112,7 +112,7 @@ class FakeRooms:
         self.given: list[FakeRoom] = []
         self.wanted: list[tuple[Limits, int]] = []
 
-    def room(self, limits: Limits, seed: int) -> FakeRoom:
+    def room(self, limits: Limits, seed: int, strict: bool = False) -> FakeRoom:
         self.wanted.append((limits, seed))
         self.given.append(FakeRoom(*next(self.waiting)))
         return self.given[-1]
