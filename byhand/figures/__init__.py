@@ -6,6 +6,7 @@ they are put together; CONTRIBUTING, how to add one.
 """
 
 from byhand.figures.convolution import Convolution
+from byhand.figures.race import Race
 from byhand.figures.softmax import Softmax
 
-__all__ = ["Convolution", "Softmax"]
+__all__ = ["Convolution", "Race", "Softmax"]
