@@ -8,5 +8,6 @@ they are put together; CONTRIBUTING, how to add one.
 from byhand.figures.convolution import Convolution
 from byhand.figures.race import Race
 from byhand.figures.softmax import Softmax
+from byhand.figures.surface import LossSurface
 
-__all__ = ["Convolution", "Race", "Softmax"]
+__all__ = ["Convolution", "LossSurface", "Race", "Softmax"]
