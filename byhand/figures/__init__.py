@@ -5,9 +5,10 @@ Each is a class here and, beside it, one module that a browser runs; ``kit.js`` 
 they are put together; CONTRIBUTING, how to add one.
 """
 
+from byhand.figures.backprop import Backprop
 from byhand.figures.convolution import Convolution
 from byhand.figures.race import Race
 from byhand.figures.softmax import Softmax
 from byhand.figures.surface import LossSurface
 
-__all__ = ["Convolution", "LossSurface", "Race", "Softmax"]
+__all__ = ["Backprop", "Convolution", "LossSurface", "Race", "Softmax"]
