@@ -8,8 +8,17 @@ they are put together; CONTRIBUTING, how to add one.
 from byhand.figures.backprop import Backprop
 from byhand.figures.convolution import Convolution
 from byhand.figures.modes import Modes
+from byhand.figures.playground import Playground
 from byhand.figures.race import Race
 from byhand.figures.softmax import Softmax
 from byhand.figures.surface import LossSurface
 
-__all__ = ["Backprop", "Convolution", "LossSurface", "Modes", "Race", "Softmax"]
+__all__ = [
+    "Backprop",
+    "Convolution",
+    "LossSurface",
+    "Modes",
+    "Playground",
+    "Race",
+    "Softmax",
+]

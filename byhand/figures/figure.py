@@ -19,7 +19,7 @@ import traitlets
 from matplotlib.figure import Figure as Picture
 
 HERE = Path(__file__).parent
-IMPORT = re.compile(r'^import \{[^}]*\} from "\./kit\.js";\n', re.MULTILINE)
+IMPORT = re.compile(r'^import \{[^}]*\} from "\./(\w+)\.js";\n', re.MULTILINE)
 
 
 @cache
@@ -27,17 +27,31 @@ def module(path: Path) -> str:
     """Return a figure's module as a notebook wants it: one text that imports nothing.
 
     Args:
-        path: a file that takes what it needs of the kit by one
-            ``import { … } from "./kit.js";``.
+        path: a file that takes what it needs of the kit by an
+            ``import { … } from "./kit.js";``, and so of other files beside it.
 
     Raises:
         ValueError: it has no such line.
     """
-    own, found = IMPORT.subn("", path.read_text("utf-8"))
-    if found != 1:
-        raise ValueError(f"{path.name} must have one import, from ./kit.js.")
-    kit = (HERE / "kit.js").read_text("utf-8")
-    return re.sub(r"^export ", "", kit, flags=re.MULTILINE) + own
+    own = path.read_text("utf-8")
+    if not IMPORT.search(own):
+        raise ValueError(f"{path.name} must have an import, from ./kit.js.")
+    shared = [HERE / f"{name}.js" for name in _needed(own)]
+    texts = [
+        re.sub(r"^export ", "", file.read_text("utf-8"), flags=re.MULTILINE)
+        for file in shared
+    ]
+    return "".join(IMPORT.sub("", text) for text in [*texts, own])
+
+
+def _needed(source: str) -> list[str]:
+    """What a module imports, directly or not, each after what it needs itself."""
+    names: list[str] = []
+    for name in IMPORT.findall(source):
+        for each in [*_needed((HERE / f"{name}.js").read_text("utf-8")), name]:
+            if each not in names:
+                names.append(each)
+    return names
 
 
 class Figure(anywidget.AnyWidget):
