@@ -271,3 +271,15 @@ export function record(settings, points, steps) {
   const losses = Array.from({ length: steps }, () => run.once());
   return { losses, parameters: Array.from({ length: steps + 1 }, (_, step) => [...run.at(step)]) };
 }
+
+/* The plane's points, row after row from the top. */
+export const REACH = 1.6; // of the plane that is shown
+export const SIDE = 100; // of its picture, in points
+export const grid = new Float64Array(2 * SIDE * SIDE);
+for (let p = 0; p < SIDE * SIDE; p++) {
+  grid[p] = REACH * ((2 * (p % SIDE) + 1) / SIDE - 1);
+  grid[SIDE * SIDE + p] = REACH * (1 - (2 * Math.floor(p / SIDE) + 1) / SIDE);
+}
+
+/* What the output (its logit) and, in `space`, all units say on the plane. */
+export const surfaces = (run, step, space) => forward(run.layers, run.at(step), grid, SIDE * SIDE, run.value, space);

@@ -3,28 +3,22 @@
    What is shown is settings and a number of steps, and nothing else: a run is made
    from them anew wherever they change, a few milliseconds of it a frame. */
 import { clamp, figure, finite, line, make, number } from "./kit.js";
-import { ACTIVATIONS, Run, forward, record, room, sigmoid, toy } from "./network.js";
+import { ACTIVATIONS, REACH, Run, SIDE, grid, record, room, sigmoid, surfaces, toy } from "./network.js";
 
 export { record, toy };
 
-const REACH = 1.6; // of the plane that is shown
-const SIDE = 100; // of its picture
 const LAST = 3000;
 
-/* The plane's points, row after row from the top. */
-const grid = new Float64Array(2 * SIDE * SIDE);
-for (let p = 0; p < SIDE * SIDE; p++) {
-  grid[p] = REACH * ((2 * (p % SIDE) + 1) / SIDE - 1);
-  grid[SIDE * SIDE + p] = REACH * (1 - (2 * Math.floor(p / SIDE) + 1) / SIDE);
-}
-
-/* What all units and the output say on the plane: the logit, and each layer's values. */
-export function surfaces(run, step, space) {
-  return forward(run.layers, run.at(step), grid, SIDE * SIDE, run.value, space);
+/* What is said and drawn of a step, for a test. */
+export function examine(settings, train, test, step) {
+  const run = new Run(settings, train, test);
+  run.go(step);
+  const plane = [...surfaces(run, step, room(run.layers, SIDE * SIDE))];
+  return { losses: run.losses(step), dead: run.silent(step), plane };
 }
 
 /* Where a surface passes a level: segment(end, end), [column, row] on its points. */
-export function contour(values, side, stride, level, segment) {
+function contour(values, side, stride, level, segment) {
   const cut = (a, b) => (level - a) / (b - a);
   const v = (row, column) => values[row * stride * SIDE + column * stride];
   for (let y = 0; y < side - 1; y++) {
@@ -247,7 +241,7 @@ export default figure({
         for (let u = 0; u < many(l); u++) {
           const [x, y] = place(l, u);
           if (l > depth) context.drawImage(whole.canvas, x, y, cell, cell);
-          else context.drawImage(atlas.canvas, u * HALF, l * HALF, HALF, HALF, x, y, cell, cell);
+          else context.drawImage(atlas.canvas, u * HALF + 1, l * HALF + 1, HALF - 2, HALF - 2, x, y, cell, cell);
           context.lineWidth = 1;
           context.strokeStyle = tinted.ink;
           if (l > 0 && l <= depth) {

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 
 import torch
 import torch.nn.functional as F
@@ -146,7 +147,7 @@ class Playground(Figure):
         sizes = [2, *[self.width] * self.depth, 1]
         modules: list[nn.Module] = []
         uniform = uniforms(3 * self.seed + 2)
-        for m, n in zip(sizes, sizes[1:], strict=False):
+        for m, n in pairwise(sizes):
             layer = nn.Linear(m, n, dtype=torch.float64)
             draws = torch.tensor(
                 [self._draw(uniform, m) for _ in range(n * (m + 1))],
