@@ -140,7 +140,7 @@ export class Run {
     this.history = new Float64Array(64 * this.count);
     this.history.set(this.theta);
     this.done = 0;
-    this.every = 5 * Math.min(10, this.each); // how often losses are looked at
+    this.every = 10 * Math.min(5, this.each); // how often losses are looked at
     this.curve = [[0, ...this.losses(0)]];
   }
 
@@ -189,16 +189,12 @@ export class Run {
     return part;
   }
 
-  /* Loss and gradient, without the penalty, into this.gradient. */
+  /* The loss's gradient, without the penalty, into this.gradient. */
   backward({ x, y, n }) {
     const { layers, theta, space, gradient, slope } = this;
     const z = forward(layers, theta, x, n, this.value, space);
-    let loss = 0;
     const last = space[layers.length - 1].d;
-    for (let p = 0; p < n; p++) {
-      loss += bce(z[p], y[p]);
-      last[p] = (sigmoid(z[p]) - y[p]) / n;
-    }
+    for (let p = 0; p < n; p++) last[p] = (sigmoid(z[p]) - y[p]) / n;
     for (let l = layers.length - 1; l >= 0; l--) {
       const { from, to, weight, bias } = layers[l];
       const { d } = space[l];
@@ -224,12 +220,12 @@ export class Run {
       }
       if (l > 0) for (let k = 0; k < from * n; k++) below.d[k] *= slope(below.z[k], below.a[k]);
     }
-    return loss / n;
   }
 
+  /* One step. */
   once() {
     const { theta, gradient, settings: { rate, decay, optimiser } } = this;
-    const loss = this.backward(this.rows());
+    this.backward((this.points = this.rows()));
     if (decay) {
       for (const { weight, bias } of this.layers) {
         for (let k = weight; k < bias; k++) gradient[k] += decay * theta[k];
@@ -255,7 +251,6 @@ export class Run {
     }
     this.history.set(theta, end - this.count);
     if (this.done % this.every === 0) this.curve.push([this.done, ...this.losses(this.done)]);
-    return loss;
   }
 
   /* Train until so many steps are done, or so many milliseconds have passed. */
@@ -265,16 +260,21 @@ export class Run {
   }
 }
 
-/* What a test compares: every step's loss and parameters. */
+/* What a test compares: every step's loss, of its own points, and all parameters. */
 export function record(settings, points, steps) {
+  const { depth } = settings;
   const run = new Run(settings, points);
-  const losses = Array.from({ length: steps }, () => run.once());
+  const losses = Array.from({ length: steps }, () => {
+    run.once();
+    const { points: { y, n }, space } = run;
+    return space[depth].z.subarray(0, n).reduce((sum, z, p) => sum + bce(z, y[p]) / n, 0);
+  });
   return { losses, parameters: Array.from({ length: steps + 1 }, (_, step) => [...run.at(step)]) };
 }
 
 /* The plane's points, row after row from the top. */
 export const REACH = 1.6; // of the plane that is shown
-export const SIDE = 100; // of its picture, in points
+export const SIDE = 80; // of its picture, in points
 export const grid = new Float64Array(2 * SIDE * SIDE);
 for (let p = 0; p < SIDE * SIDE; p++) {
   grid[p] = REACH * ((2 * (p % SIDE) + 1) / SIDE - 1);

@@ -20,17 +20,19 @@ export function examine(settings, train, test, step) {
 /* Where a surface passes a level: segment(end, end), [column, row] on its points. */
 function contour(values, side, stride, level, segment) {
   const cut = (a, b) => (level - a) / (b - a);
-  const v = (row, column) => values[row * stride * SIDE + column * stride];
   for (let y = 0; y < side - 1; y++) {
-    for (let x = 0; x < side - 1; x++) {
-      const [a, b, c, d] = [v(y, x), v(y, x + 1), v(y + 1, x), v(y + 1, x + 1)];
-      const [A, B, C, D] = [a > level, b > level, c > level, d > level];
-      if (A === B && A === C && A === D) continue;
+    for (let x = 0, at = y * stride * SIDE; x < side - 1; x++, at += stride) {
+      const a = values[at];
+      const b = values[at + stride];
+      const c = values[at + stride * SIDE];
+      const d = values[at + stride * SIDE + stride];
+      const above = a > level;
+      if (above === b > level && above === c > level && above === d > level) continue;
       const ends = [];
-      if (A !== B) ends.push([x + cut(a, b), y]);
-      if (A !== C) ends.push([x, y + cut(a, c)]);
-      if (B !== D) ends.push([x + 1, y + cut(b, d)]);
-      if (C !== D) ends.push([x + cut(c, d), y + 1]);
+      if (above !== b > level) ends.push([x + cut(a, b), y]);
+      if (above !== c > level) ends.push([x, y + cut(a, c)]);
+      if (b > level !== d > level) ends.push([x + 1, y + cut(b, d)]);
+      if (c > level !== d > level) ends.push([x + cut(c, d), y + 1]);
       for (let k = 0; k + 1 < ends.length; k += 2) segment(ends[k], ends[k + 1]);
     }
   }
@@ -135,7 +137,10 @@ export default figure({
       points = mine || toy(now.data, now.noise, 3 * now.seed);
       run = new Run(now, points, mine ? [] : toy(now.data, now.noise, 3 * now.seed + 1));
       const size = `${now.depth} ${now.width}`;
-      if (space.size !== size) Object.assign(space, { size, rows: room(run.layers, SIDE * SIDE) });
+      if (space.size !== size) {
+        Object.assign(space, { size, rows: room(run.layers, SIDE * SIDE) });
+        stage.fit(); // the network's picture is as high as its layers
+      }
       drawnPoints = null;
     }
 
@@ -329,8 +334,7 @@ export default figure({
       prepare();
       colours();
       own.style.display = stage.get("data") === "own" ? "" : "none";
-      stage.fit();
-      run.go(step(), first ? Infinity : reduced.matches ? 300 : 8);
+      run.go(step(), first ? Infinity : reduced.matches ? 300 : 6);
       first = false;
       const now = Math.min(step(), run.done);
       if (now < step() && run.train.n) stage.redraw(); // the rest in the next frame

@@ -69,7 +69,7 @@ def test_losses_and_dead_units(module):
     close(found["losses"], torch.stack(theirs))
     hidden = network[:2](points[:, :2])
     assert found["dead"] == int((hidden == 0).all(0).sum()) > 0
-    side = (2 * torch.arange(100, dtype=torch.float64) + 1) / 100 - 1
+    side = (2 * torch.arange(80, dtype=torch.float64) + 1) / 80 - 1
     plane = torch.cartesian_prod(-1.6 * side, 1.6 * side).flip(1)  # from the top
     close(found["plane"], network(plane)[:, 0])
 
