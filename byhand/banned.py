@@ -109,16 +109,23 @@ def read_cells(
     patterns = tuple(patterns)
     of_tensors = [p for p in patterns if doubt and p.startswith("torch.Tensor.")]
     methods = tuple(f".{pattern.rpartition('.')[2]}" for pattern in of_tensors)
-    known: dict[str, str] = {}
-    return [_read(cell, patterns, methods, known) for cell in written]
+    known: tuple[tuple[str, str], ...] = ()
+    found = []
+    for cell in written:
+        one, known = _read(cell, patterns, methods, known)
+        found.append(one)
+    return found
 
 
+@lru_cache(1024)  # the given cells are those of the whole class
 def _read(
     cell: Written,
     patterns: tuple[str, ...],
     methods: tuple[str, ...],
-    known: dict[str, str],
-) -> Found:
+    before: tuple[tuple[str, str], ...],
+) -> tuple[Found, tuple[tuple[str, str], ...]]:
+    """What is found in a cell, and what names stand for after it."""
+    known = dict(before)
     forbidden: list[Use] = []
     hides: list[Use] = []
     doubtful: list[Use] = []
@@ -132,8 +139,8 @@ def _read(
             forbidden += uses(tree, patterns, known)
             hides += tricks(tree, known)
             if methods and not cell.given:
-                found = uses(tree, methods, dict(known))
-                doubtful += (use for use in found if use.name.startswith("."))
+                maybe = uses(tree, methods, dict(known))
+                doubtful += (use for use in maybe if use.name.startswith("."))
             names = cells.names(text)
             used |= names[0]
             binds |= names[1]
@@ -141,7 +148,7 @@ def _read(
         hides.append(Use("what cannot be read", 1))
     if cell.given:
         forbidden, hides = [], []
-    return Found(
+    found = Found(
         cell.label,
         frozenset(binds),
         frozenset(used),
@@ -149,6 +156,7 @@ def _read(
         tuple(hides),
         tuple(doubtful),
     )
+    return found, tuple(known.items())
 
 
 def uses(

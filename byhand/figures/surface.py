@@ -1,5 +1,7 @@
 """Loss surface of a data set: move the data, and the surface moves."""
 
+from collections.abc import Callable
+
 import torch
 import torch.nn.functional as F
 import traitlets
@@ -9,7 +11,7 @@ from torch import Tensor
 from byhand.figures.figure import Figure, finite
 from byhand.plots import COLOURS
 
-LOSSES = {
+LOSSES: dict[str, Callable[..., Tensor]] = {
     "squared": F.mse_loss,
     "absolute": F.l1_loss,
     "Huber": F.huber_loss,
