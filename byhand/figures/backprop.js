@@ -339,7 +339,9 @@ export default figure({
         gradient.textContent = node.op === "constant" ? "–" : at.shares[i].length ? brief(sum(at.shares[i])) : "?";
       });
       drawGraph();
-      stage.say(words(nodes, run, at).replaceAll("/∂", "/\u2060∂")); // no break within ∂L/∂w
+      const lost = nodes.find((_, i) => at.known[i] && !Number.isFinite(run.values[i]));
+      const why = lost ? ` ${lost.name} is no finite number: change a value or an operation below it.` : "";
+      stage.say((words(nodes, run, at) + why).replaceAll("/∂", "/\u2060∂")); // no break within ∂L/∂w
     };
   },
 });

@@ -145,6 +145,20 @@ def test_two_shares_add_up_and_a_relu_that_is_off_lets_nothing_through(show):
     assert "1, since z > 0; times 2 from above: 2." in says.inner_text()
 
 
+def test_a_logarithm_of_a_negative_number_is_told(show):
+    tab = show(figures.Backprop())
+    tab.get_by_label("value of b").press("Home")
+    tab.get_by_label("operation of h").select_option("log")
+    settle(tab)
+    assert (
+        "h is no finite number: change a value" in tab.locator(".bh-says").inner_text()
+    )
+    assert tab.complaints == []
+    tab.get_by_label("value of b").press("End")
+    settle(tab)
+    assert "finite" not in tab.locator(".bh-says").inner_text()
+
+
 def test_a_node_pressed_shows_when_it_was_done(show):
     tab = show(figures.Backprop())
     box = tab.locator("canvas").bounding_box()
