@@ -1,10 +1,11 @@
 """Figures that respond: what a chapter computes, to be moved by its reader.
 
 Each is a class here and, beside it, one module that a browser runs; ``kit.js`` and
-``kit.css`` are what the modules share. :class:`byhand.figures.figure.Figure` says how
+``kit.css`` are what the modules share, ``network.js`` what trains in some of them. :class:`byhand.figures.figure.Figure` says how
 they are put together; CONTRIBUTING, how to add one.
 """
 
+from byhand.figures.activations import Activations
 from byhand.figures.backprop import Backprop
 from byhand.figures.convolution import Convolution
 from byhand.figures.modes import Modes
@@ -14,6 +15,7 @@ from byhand.figures.softmax import Softmax
 from byhand.figures.surface import LossSurface
 
 __all__ = [
+    "Activations",
     "Backprop",
     "Convolution",
     "LossSurface",
