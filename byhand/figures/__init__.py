@@ -1,8 +1,9 @@
 """Figures that respond: what a chapter computes, to be moved by its reader.
 
 Each is a class here and, beside it, one module that a browser runs; ``kit.js`` and
-``kit.css`` are what the modules share, ``network.js`` what trains in some of them. :class:`byhand.figures.figure.Figure` says how
-they are put together; CONTRIBUTING, how to add one.
+``kit.css`` are what the modules share, ``network.js`` is a network that trains.
+:class:`byhand.figures.figure.Figure` says how they are put together; CONTRIBUTING,
+how to add one.
 """
 
 from byhand.figures.activations import Activations
