@@ -5,7 +5,7 @@ import { clamp, figure, finite, fixed, line, make, number } from "./kit.js";
 /* The loss of one example, from the model's output z, and its derivative by z. */
 const softplus = (z) => Math.max(z, 0) + Math.log1p(Math.exp(-Math.abs(z)));
 const sigmoid = (z) => 1 / (1 + Math.exp(-z));
-const label = (y) => (y > 0 ? 1 : 0);
+const label = (y) => Number(y > 0);
 const LOSSES = {
   squared: { name: "line, squared error", loss: (z, y) => (z - y) ** 2, slope: (z, y) => 2 * (z - y), bend: () => 2 },
   absolute: { name: "line, absolute error", loss: (z, y) => Math.abs(z - y), slope: (z, y) => Math.sign(z - y) },
@@ -62,8 +62,8 @@ export function descend(kind, xs, ys, w, b, rate, steps) {
   return path;
 }
 
-/* The minimum {w, b, J}; line: one of many, since all x are equal; undefined where
-   there is none: two classes that a threshold separates. */
+/* The minimum {w, b, J}; line: one of many, since all x are equal; undefined: there is
+   none, as a threshold separates the classes. */
 export function minimum(kind, xs, ys) {
   const line = xs.every((x) => x === xs[0]);
   if (kind === "logistic") {
@@ -82,7 +82,7 @@ function throughTwo(xs, ys) {
     if (!found || J < found.J) found = { w, b, J };
   };
   for (let i = 0; i < xs.length; i++) {
-    offer(0, ys[i]); // all that there is when all x are equal
+    offer(0, ys[i]); // when all x are equal
     for (let j = 0; j < i; j++) {
       if (xs[i] === xs[j]) continue;
       const w = (ys[i] - ys[j]) / (xs[i] - xs[j]);
@@ -138,7 +138,7 @@ export default figure({
     const [xs, ys] = [stage.get("xs"), stage.get("ys")];
     const outlier = { xs, ys: [...ys.slice(0, -1), -3], picked: ys.length - 1 };
     stage.presets([
-      { label: "One outlier", set: { ...outlier, loss: "squared" }, note: "One wrong point, and the minimum (filled star) moves far away: its residual counts squared. The hollow star is where absolute error would be lowest. Move the point up and down: which star follows?" },
+      { label: "One outlier", set: { ...outlier, loss: "squared" }, note: "One wrong point, and the minimum (filled star) moves away: its residual counts squared. The hollow star is where absolute error would be lowest. Move the point up and down: which star follows?" },
       { label: "… absolute error", set: { ...outlier, loss: "absolute", w: 2.5, b: 2, rate: 0.3, steps: 60 }, note: "Now the outlier counts as often as any other point, and the minimum stays. The surface has creases, one for each point; steps do not get shorter at the minimum: they jitter." },
       { label: "… Huber", set: { ...outlier, loss: "Huber", w: 2.5, b: 2, rate: 0.3, steps: 60 }, note: "Squared near zero, absolute beyond 1: the minimum is hardly moved, and steps become short before it." },
       { label: "All x far from 0", set: { xs: [1.4, 1.6, 1.8, 2, 2.1, 2.3, 2.5, 2.7, 2.9], ys: [0.9, 1.3, 1.2, 1.7, 1.5, 1.9, 1.8, 2.3, 2.2], loss: "squared", w: 2.5, b: 2.5, rate: 0.1, steps: 60 }, note: "Same model, other data: less b makes up for more w, and the bowl becomes a narrow valley along which descent creeps. Now drag the points to the left, about 0." },
@@ -221,16 +221,12 @@ export default figure({
             const n = j * COUNT + i;
             const [a, b, c, d] = [heights[n] - level, heights[n + 1] - level, heights[n + COUNT + 1] - level, heights[n + COUNT] - level];
             if (a < 0 === b < 0 && b < 0 === c < 0 && c < 0 === d < 0) continue;
-            let end = "moveTo"; // then lineTo, and again
-            const cross = (u, v, x, y, dx, dy) => {
-              if (u < 0 === v < 0) return;
-              path[end](x + (dx * u) / (u - v), y + (dy * u) / (u - v));
-              end = end === "moveTo" ? "lineTo" : "moveTo";
-            };
-            cross(a, b, i, j, 1, 0);
-            cross(b, c, i + 1, j, 0, 1);
-            cross(c, d, i + 1, j + 1, -1, 0);
-            cross(d, a, i, j + 1, 0, -1);
+            const ends = [];
+            if (a < 0 !== b < 0) ends.push([i + a / (a - b), j]);
+            if (b < 0 !== c < 0) ends.push([i + 1, j + b / (b - c)]);
+            if (c < 0 !== d < 0) ends.push([i + d / (d - c), j + 1]);
+            if (d < 0 !== a < 0) ends.push([i, j + a / (a - d)]);
+            ends.forEach((end, n) => (n % 2 ? path.lineTo(...end) : path.moveTo(...end)));
           }
         }
       }
@@ -258,11 +254,12 @@ export default figure({
       context.stroke(path);
       context.restore();
     };
+    const model = (w, b, x) => (logistic() ? sigmoid(w * x + b) : w * x + b);
     let maps = {};
 
     function drawPlot(path, { lowest }) {
       const context = stage.clear(plot);
-      const { X, Y } = (maps.plot = stage.axes(plot, box(plot), { x: [-3.3, 3.3], y: range(), xlabel: "x", ylabel: logistic() ? "label, and probability of 1" : "y" }));
+      const { X, Y } = (maps.plot = stage.axes(plot, box(plot), { x: [-3.3, 3.3], y: range(), xlabel: "x", ylabel: logistic() ? "label; probability of 1" : "y" }));
       within(context, box(plot));
       const curve = ([w, b], colour, dash, width) => {
         context.strokeStyle = stage.colours[colour];
@@ -271,14 +268,14 @@ export default figure({
         const many = logistic() ? 60 : 1;
         line(context, Array.from({ length: many + 1 }, (_, i) => {
           const x = -3.3 + (6.6 * i) / many;
-          return [X(x), Y(logistic() ? sigmoid(w * x + b) : w * x + b)];
+          return [X(x), Y(model(w, b, x))];
         }));
         context.setLineDash([]);
       };
       const [w, b] = path[0];
       context.strokeStyle = stage.colours.muted;
       context.lineWidth = 1;
-      data()[0].forEach((x, n) => line(context, [[X(x), Y(place(n)[1])], [X(x), Y(logistic() ? sigmoid(w * x + b) : w * x + b)]]));
+      data()[0].forEach((x, n) => line(context, [[X(x), Y(place(n)[1])], [X(x), Y(model(w, b, x))]]));
       if (lowest) curve([lowest.w, lowest.b], "green", [8, 4], 2);
       curve(path.at(-1), "orange", [2, 3], 1.8);
       curve(path[0], "orange", [], 2.5);
@@ -322,7 +319,7 @@ export default figure({
       const context = stage.clear(map);
       const area = box(map);
       const { ground, green, ink, muted, orange } = stage.colours;
-      const { X, Y } = (maps.map = stage.axes(map, area, { x: [-REACH, REACH], y: [-REACH, REACH], xlabel: "w", ylabel: "b (the bluer, the higher the loss)" }));
+      const { X, Y } = stage.axes(map, area, { x: [-REACH, REACH], y: [-REACH, REACH], xlabel: "w", ylabel: "b (the bluer, the higher the loss)" });
       within(context, area);
       const cell = [area.w / (COUNT - 1), area.h / (COUNT - 1)];
       context.drawImage(picture, area.x - cell[0] / 2, area.y - cell[1] / 2, area.w + cell[0], area.h + cell[1]);
@@ -398,8 +395,11 @@ export default figure({
       const [J, dw, db] = lossAt(loss, ...data(), w, b);
       const [after] = lossAt(loss, ...data(), ...path[1]);
       const { lowest } = now;
+      const n = picked();
+      const y = place(n)[1];
+      const z = model(w, b, data()[0][n]);
       const best = !lowest ? "There is no minimum: further out it is always lower" : lowest.line ? `The minimum, ${number(lowest.J)}, is the whole dashed line` : `The minimum is ${number(lowest.J)}, at w = ${fixed(lowest.w, 2)}, b = ${fixed(lowest.b, 2)}`;
-      stage.say(`Loss ${number(J)}, gradient (${number(dw)}, ${number(db)}). A step of ${number(rate)} times the gradient leads ${after > J ? "up" : "down"} to ${number(after)}. ${best}.`);
+      stage.say(`Loss ${number(J)}, gradient (${number(dw)}, ${number(db)}). A step leads ${after > J ? "up" : "down"} to ${number(after)}. ${best}. Point ${n + 1}: residual ${number(z - y)}.`);
     };
   },
 });

@@ -135,6 +135,7 @@ def test_loss_surface_answers(show):
     says = tab.locator(".bh-says")
     before = says.inner_text()
     assert "leads down to" in before and "The minimum is 0.0622" in before
+    assert "Point 9: residual −4.70." in before  # −2·2.5 + 2.5 − 2.2
 
     tab.get_by_label("its y").press("Home")  # of the picked point, the last
     settle(tab)
