@@ -13,6 +13,7 @@ from byhand.figures.modes import Modes
 from byhand.figures.playground import Playground
 from byhand.figures.race import Race
 from byhand.figures.softmax import Softmax
+from byhand.figures.strides import Strides
 from byhand.figures.surface import LossSurface
 
 __all__ = [
@@ -24,4 +25,5 @@ __all__ = [
     "Playground",
     "Race",
     "Softmax",
+    "Strides",
 ]

@@ -144,7 +144,15 @@ class Stage {
     if (this.touched) this.speaker = setTimeout(() => (this.spoken.textContent = text), 700);
   }
 
-  /* Controls. Each belongs to one trait of the model and follows it. */
+  /* Controls. Each belongs to one trait of the model and follows it; or to a part of
+     one, in place of whose name stands {get, set}. */
+  value(trait) {
+    return typeof trait === "string" ? this.get(trait) : trait.get();
+  }
+  change(trait, value) {
+    if (typeof trait === "string") this.set({ [trait]: value });
+    else trait.set(value);
+  }
 
   row(...children) {
     return this.root.appendChild(make("div", { class: "bh-row" }, ...children));
@@ -161,11 +169,11 @@ class Stage {
     const input = make("input", {
       id, type: "range", "data-lm-suppress-shortcuts": "true",
       min: log ? 0 : from, max: log ? steps : 0, step: log ? 1 : step,
-      input: () => this.set({ [trait]: value(Number(input.value)) }),
+      input: () => this.change(trait, value(Number(input.value))),
     });
     this.refreshers.push(() => {
       if (!log) input.max = typeof to === "function" ? to() : to;
-      const now = this.get(trait);
+      const now = this.value(trait);
       input.value = place(now);
       shown.textContent = format(now);
       input.setAttribute("aria-valuetext", format(now));
@@ -179,11 +187,11 @@ class Stage {
     const pairs = options.map((each) => (Array.isArray(each) ? each : [each, each]));
     const select = make(
       "select",
-      { id, "data-lm-suppress-shortcuts": "true", change: () => this.set({ [trait]: pairs[select.selectedIndex][0] }) },
+      { id, "data-lm-suppress-shortcuts": "true", change: () => this.change(trait, pairs[select.selectedIndex][0]) },
       ...pairs.map(([, name]) => make("option", {}, name)),
     );
     this.refreshers.push(() => {
-      select.selectedIndex = pairs.findIndex(([value]) => value === this.get(trait));
+      select.selectedIndex = pairs.findIndex(([value]) => same(value, this.value(trait)));
     });
     return make("div", { class: "bh-choice" }, make("label", { for: id }, label), select);
   }
@@ -296,6 +304,40 @@ class Stage {
     return context;
   }
 
+  /* Words on a canvas; px: their size. */
+  write(context, words, x, y, { px = 12, colour = this.colours.muted, align = "left" } = {}) {
+    context.font = context.font.replace(/[\d.]+px/, `${px}px`);
+    context.fillStyle = colour;
+    context.textAlign = align;
+    context.fillText(words, x, y);
+  }
+
+  /* A square with text; fills: tints, one above the other; without one it is faint. */
+  cell(context, x, y, size, text, { fills = [], lit = false } = {}) {
+    const { ink, muted, line } = this.colours;
+    context.globalAlpha = 0.32;
+    fills.forEach((colour, n) => {
+      context.fillStyle = colour;
+      context.fillRect(x, y + (n * size) / fills.length, size, size / fills.length);
+    });
+    context.globalAlpha = 1;
+    context.lineWidth = lit ? 3 : 1;
+    context.strokeStyle = lit ? ink : fills.length ? muted : line;
+    context.strokeRect(x + 0.5, y + 0.5, size - 1, size - 1);
+    if (size < 15) return;
+    const px = clamp(size * 0.42, 11, 14);
+    this.write(context, text, x + size / 2, y + size / 2 + 1, { px, colour: fills.length ? ink : muted, align: "center" });
+  }
+
+  /* A table of text: its heads, and rows, of which the first cell is a head as well. */
+  fill(table, heads, rows) {
+    const cell = (tag, scope) => (text) => make(tag, { scope }, `${text}`);
+    table.replaceChildren(
+      make("thead", {}, make("tr", {}, ...heads.map(cell("th", "col")))),
+      make("tbody", {}, ...rows.map(([head, ...rest]) => make("tr", {}, cell("th", "row")(head), ...rest.map(cell("td", false))))),
+    );
+  }
+
   /* Axes in a box {x, y, w, h} of a canvas, for numbers {x: [low, high], y: [low,
      high]}, with ticks and labels; logX, logY: equal ratios. Gives the two maps. */
   axes(pad, box, { x, y, xlabel = "", ylabel = "", logX = false, logY = false }) {
@@ -326,9 +368,10 @@ class Stage {
     return { X, Y };
   }
 
-  /* Pointer on a canvas: at(x, y, first) while a button or finger is down. A finger
-     that moves up or down scrolls the page, as it does elsewhere. */
-  drag(pad, at) {
+  /* Pointer on a canvas: at(x, y, first) while a button or finger is down; hover: and
+     while a mouse passes. A finger that moves up or down scrolls the page, as it does
+     elsewhere. */
+  drag(pad, at, hover = false) {
     const { canvas } = pad;
     const tell = (event, first) => {
       const box = canvas.getBoundingClientRect();
@@ -341,7 +384,7 @@ class Stage {
       tell(event, true);
     });
     canvas.addEventListener("pointermove", (event) => {
-      if (canvas.hasPointerCapture(event.pointerId)) tell(event, false);
+      if (canvas.hasPointerCapture(event.pointerId) || (hover && event.pointerType === "mouse")) tell(event, false);
     });
   }
 }
