@@ -9,6 +9,7 @@ how to add one.
 from byhand.figures.activations import Activations
 from byhand.figures.backprop import Backprop
 from byhand.figures.convolution import Convolution
+from byhand.figures.depth import Depth
 from byhand.figures.modes import Modes
 from byhand.figures.playground import Playground
 from byhand.figures.race import Race
@@ -20,6 +21,7 @@ __all__ = [
     "Activations",
     "Backprop",
     "Convolution",
+    "Depth",
     "LossSurface",
     "Modes",
     "Playground",
