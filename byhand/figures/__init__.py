@@ -10,6 +10,7 @@ from byhand.figures.activations import Activations
 from byhand.figures.backprop import Backprop
 from byhand.figures.convolution import Convolution
 from byhand.figures.depth import Depth
+from byhand.figures.hinges import Hinges
 from byhand.figures.modes import Modes
 from byhand.figures.playground import Playground
 from byhand.figures.race import Race
@@ -22,6 +23,7 @@ __all__ = [
     "Backprop",
     "Convolution",
     "Depth",
+    "Hinges",
     "LossSurface",
     "Modes",
     "Playground",
