@@ -8,6 +8,7 @@ how to add one.
 
 from byhand.figures.activations import Activations
 from byhand.figures.backprop import Backprop
+from byhand.figures.batch_norm import BatchNorm
 from byhand.figures.convolution import Convolution
 from byhand.figures.depth import Depth
 from byhand.figures.hinges import Hinges
@@ -21,6 +22,7 @@ from byhand.figures.surface import LossSurface
 __all__ = [
     "Activations",
     "Backprop",
+    "BatchNorm",
     "Convolution",
     "Depth",
     "Hinges",

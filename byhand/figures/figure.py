@@ -15,8 +15,10 @@ from io import StringIO
 from pathlib import Path
 
 import anywidget
+import torch
 import traitlets
 from matplotlib.figure import Figure as Picture
+from torch import Tensor
 
 HERE = Path(__file__).parent
 IMPORT = re.compile(r'^import \{[^}]*\} from "\./(\w+)\.js";\n', re.MULTILINE)
@@ -98,3 +100,26 @@ def finite(values: Iterable[float], what: str) -> None:
             raise traitlets.TraitError(
                 f"{what}: number {place} is {value}; a figure needs finite numbers."
             )
+
+
+def uniform(seed: int, count: int) -> Tensor:
+    """Draw the numbers in [0, 1) that ``random(seed)`` of ``kit.js`` draws.
+
+    Returns:
+        (count,), in double precision.
+    """
+    bits = 0xFFFFFFFF  # 32 of them, in 64-bit integers
+    state = (seed + 0x6D2B79F5 * torch.arange(1, count + 1)) & bits
+    t = (state ^ (state >> 15)) * (state | 1) & bits
+    t ^= (t + (((t ^ (t >> 7)) * (t | 61)) & bits)) & bits
+    return (t ^ (t >> 14)).double() / 2**32
+
+
+def normal(seed: int, count: int) -> Tensor:
+    """Draw the numbers that ``normal(random(seed))`` of ``kit.js`` draws.
+
+    Returns:
+        (count,), in double precision.
+    """
+    radius, angle = uniform(seed, 2 * count).view(-1, 2).T
+    return (-2 * (-radius).log1p()).sqrt() * (2 * math.pi * angle).cos()

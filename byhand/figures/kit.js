@@ -158,13 +158,15 @@ class Stage {
     return this.root.appendChild(make("div", { class: "bh-row" }, ...children));
   }
 
-  /* from, to: the range, `to` perhaps a function; step, or log for equal ratios. */
-  slider(trait, label, { from, to, step = 1, log = false, format = step % 1 || log ? number : String }) {
+  /* from, to: the range, `to` perhaps a function; step, or log for equal ratios; or
+     stops: all values that it has, in order. */
+  slider(trait, label, { stops, from = 0, to = stops?.length - 1, step = 1, log = false, format = step % 1 || log ? number : String }) {
     const id = `bh-${++ids}`;
     const steps = 120;
     const value = (place) =>
-      log ? Number((from * (to / from) ** (place / steps)).toPrecision(3)) : place;
-    const place = (value) => (log ? (steps * Math.log(value / from)) / Math.log(to / from) : value);
+      stops ? stops[place] : log ? Number((from * (to / from) ** (place / steps)).toPrecision(3)) : place;
+    const place = (value) =>
+      stops ? stops.findLastIndex((stop) => stop <= value) : log ? (steps * Math.log(value / from)) / Math.log(to / from) : value;
     const shown = make("output", { for: id });
     const input = make("input", {
       id, type: "range", "data-lm-suppress-shortcuts": "true",
