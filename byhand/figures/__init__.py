@@ -11,6 +11,7 @@ from byhand.figures.backprop import Backprop
 from byhand.figures.batch_norm import BatchNorm
 from byhand.figures.convolution import Convolution
 from byhand.figures.depth import Depth
+from byhand.figures.double_descent import DoubleDescent
 from byhand.figures.hinges import Hinges
 from byhand.figures.modes import Modes
 from byhand.figures.playground import Playground
@@ -25,6 +26,7 @@ __all__ = [
     "BatchNorm",
     "Convolution",
     "Depth",
+    "DoubleDescent",
     "Hinges",
     "LossSurface",
     "Modes",
