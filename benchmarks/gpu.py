@@ -29,7 +29,7 @@ from types import SimpleNamespace
 from unittest.mock import MagicMock
 
 ROOT = Path(__file__).resolve().parents[1]
-NOTEBOOKS = {path.stem[:2]: path for path in sorted(ROOT.glob("book/*.ipynb"))}
+NOTEBOOKS = {path.stem[:2]: path for path in sorted(ROOT.glob("book/[0-9]*.ipynb"))}
 NOTEBOOKS |= {p.stem[:3]: p for p in sorted(ROOT.glob("solutions/hw*/*.ipynb"))}
 OPTIONAL = (
     *("matplotlib", "matplotlib_inline", "IPython", "graphviz", "torchviz", "PIL"),

@@ -14,10 +14,11 @@ from IPython.core.inputtransformer2 import TransformerManager
 from byhand import notebooks
 
 ROOT = Path(__file__).parents[1]
-CHAPTERS = sorted((ROOT / "book").glob("*.ipynb"))
-NOTEBOOKS = CHAPTERS + sorted(ROOT.glob("solutions/*/*.ipynb"))
+CHAPTERS = sorted((ROOT / "book").glob("[0-9]*.ipynb"))
+HOME = ROOT / "book/index.ipynb"
+NOTEBOOKS = [*CHAPTERS, HOME, *sorted(ROOT.glob("solutions/*/*.ipynb"))]
 NOTEBOOKS += sorted(ROOT.glob("assignments/*/*.ipynb"))
-PAGES = CHAPTERS + sorted((ROOT / "book").glob("*.md"))
+PAGES = [*CHAPTERS, HOME, *sorted((ROOT / "book").glob("*.md"))]
 # how other books call what ours calls otherwise
 FOREIGN = {"fig": "figure", "ax": "axis", "optimizer": "optimiser"}
 CLOCKS = {"perf_counter", "perf_counter_ns", "process_time", "time", "timeit"}

@@ -23,11 +23,11 @@ def add_row(
     context: dict,
     doctree: document | None,
 ) -> None:
-    """Insert the row after the title of a page made from a notebook.
+    """Insert the row after the title of a chapter: a notebook, not the home page.
 
     A handler of `html-page-context`, after the theme's, which makes the buttons.
     """
-    if context.get("page_source_suffix") != ".ipynb":
+    if context.get("page_source_suffix") != ".ipynb" or pagename == "book/index":
         return
     buttons = [
         button

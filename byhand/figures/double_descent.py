@@ -42,12 +42,13 @@ class DoubleDescent(Figure):
     def data(self) -> tuple[Tensor, Tensor]:
         """The points, x and y: each (n,)."""
         jitter = uniform(100 * self.draw, self.points)
-        x = (torch.arange(self.points) + 0.2 + 0.6 * jitter) * 2 / self.points - 1
+        x = (0.2 + 0.6 * jitter + torch.arange(self.points)) * 2 / self.points - 1
         return x, truth(x) + self.noise * normal(100 * self.draw + 1, self.points)
 
     def matrix(self, x: Tensor, count: int) -> Tensor:
         """The first `count` features at x: (len(x), count)."""
-        waves = torch.cos(math.pi / 2 * torch.arange(WAVES) * (x[:, None] + 1))
+        k = torch.arange(WAVES, dtype=torch.float64)
+        waves = torch.cos(math.pi / 2 * k * (x[:, None] + 1))
         return waves @ shares(self.draw)[:count].T / count**0.5
 
     def weights(self, count: int) -> Tensor:
