@@ -139,7 +139,7 @@ export function run(settings) {
 }
 
 const NAMES = ["features", "points", "noise", "decay", "draw"];
-const plain = { points: 20, noise: 0.3, decay: 0, draw: 3 };
+const plain = { points: 20, noise: 0.3, decay: 0, draw: 8 };
 const DECAYS = [0, 1e-5, 1e-4, 1e-3, 1e-2, 0.1, 1];
 
 export default figure({
@@ -150,7 +150,7 @@ export default figure({
   build(stage) {
     stage.remember(...NAMES);
     stage.presets([
-      { label: "Five features", set: { ...plain, features: 5 }, note: "Five random curves cannot follow twenty points: training error and test error are both large, and close to each other." },
+      { label: "Five features", set: { ...plain, features: 5 }, note: "Five random curves follow twenty points only roughly. Training error and test error are not far apart: nothing is learnt by heart." },
       { label: "As many as points", set: { ...plain, features: 20 }, note: "Twenty features, twenty points: one single fit goes through all of them, noise included, and between them it goes wherever it must. Its weights are huge." },
       { label: "200 features", set: { ...plain, features: 200 }, note: "Ten times as many features as points. Many fits go through all points; the one with the smallest weights is the calmest of them." },
       { label: "Weight decay", set: { ...plain, features: 20, decay: 0.01 }, note: "The same twenty features with λ = 0.01. Huge weights are now too dear: no fit goes through all points any more, and the peak (dotted, for comparison) is gone." },

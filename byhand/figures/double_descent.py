@@ -37,7 +37,7 @@ class DoubleDescent(Figure):
     points = traitlets.Int(20, min=6, max=24).tag(sync=True)
     noise = traitlets.Float(0.3, min=0.0, max=1.0).tag(sync=True)
     decay = traitlets.Float(0.0, min=0.0, max=1.0).tag(sync=True)
-    draw = traitlets.Int(3, min=1, max=10).tag(sync=True)
+    draw = traitlets.Int(8, min=1, max=10).tag(sync=True)
 
     def data(self) -> tuple[Tensor, Tensor]:
         """The points, x and y: each (n,)."""
