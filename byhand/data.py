@@ -210,7 +210,7 @@ def _arrays(split: str) -> tuple[Tensor, Tensor, str]:
         classes = _read_idx(f"{prefix}-labels-idx1-ubyte", header=8)
         images = torch.from_numpy(pixels).view(-1, 1, 28, 28).float().div_(255)
         return images, torch.from_numpy(classes).long(), "MNIST"
-    images, labels = _sklearn_digits()
+    images, labels = built_in_digits()
     stop = len(images) * 4 // 5
     rows = slice(None, stop) if split == "train" else slice(stop, None)
     return images[rows], labels[rows], "digits"
@@ -221,7 +221,8 @@ def _read_idx(path: str, header: int) -> np.ndarray:
     return np.memmap(path, dtype=np.uint8, mode="c", offset=header)
 
 
-def _sklearn_digits() -> tuple[Tensor, Tensor]:
+def built_in_digits() -> tuple[Tensor, Tensor]:
+    """scikit-learn's 1,797 digits: images (N, 1, 28, 28) in [0, 1], labels (N,)."""
     from sklearn.datasets import load_digits
 
     bunch = load_digits()  # (1797, 8, 8) in 0..16

@@ -13,6 +13,7 @@ from byhand.figures.convolution import Convolution
 from byhand.figures.depth import Depth
 from byhand.figures.double_descent import DoubleDescent
 from byhand.figures.hinges import Hinges
+from byhand.figures.latent_plane import LatentPlane
 from byhand.figures.modes import Modes
 from byhand.figures.playground import Playground
 from byhand.figures.race import Race
@@ -28,6 +29,7 @@ __all__ = [
     "Depth",
     "DoubleDescent",
     "Hinges",
+    "LatentPlane",
     "LossSurface",
     "Modes",
     "Playground",

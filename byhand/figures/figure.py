@@ -6,10 +6,12 @@ a kernel both stay in step; in the published book the module runs alone, from th
 state that the chapter computed.
 """
 
+import base64
 import inspect
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from io import StringIO
 from pathlib import Path
@@ -123,3 +125,72 @@ def normal(seed: int, count: int) -> Tensor:
     """
     radius, angle = uniform(seed, 2 * count).view(-1, 2).T
     return (-2 * (-radius).log1p()).sqrt() * (2 * math.pi * angle).cos()
+
+
+def to_base64(bytes_: Tensor) -> str:
+    """Return whole numbers or floats as they lie in memory, as text for a trait."""
+    return base64.b64encode(bytes_.contiguous().numpy().tobytes()).decode()
+
+
+def pack(layers: Iterable[tuple[Tensor, Tensor]]) -> tuple[str, str]:
+    """Quantise linear layers to 8 bits per weight, with one scale for each row.
+
+    Args:
+        layers: weights, (rows, …), and biases, (rows,).
+
+    Returns:
+        What a browser unpacks, as base64: all weights, as whole numbers from −127 to
+        127; for each layer its scales and then its biases, as 32-bit floats.
+    """
+    weights, numbers = [], []
+    for weight, bias in layers:
+        rows = weight.detach().cpu().flatten(1)
+        scale = rows.abs().amax(1).clamp(min=1e-12) / 127
+        weights.append(torch.round(rows / scale[:, None]).to(torch.int8).flatten())
+        numbers += [scale.float(), bias.detach().cpu().float()]
+    return to_base64(torch.cat(weights)), to_base64(torch.cat(numbers))
+
+
+def unpack(
+    weights: str, numbers: str, sizes: Iterable[tuple[int, int]]
+) -> list[tuple[Tensor, Tensor]]:
+    """Return the layers that :func:`pack` has packed, as they count in a browser.
+
+    Args:
+        weights, numbers: from :func:`pack`.
+        sizes: rows and columns of each layer.
+
+    Returns:
+        Weights (rows, columns) and biases (rows,), in double precision.
+    """
+    ints = torch.frombuffer(bytearray(base64.b64decode(weights)), dtype=torch.int8)
+    floats = torch.frombuffer(bytearray(base64.b64decode(numbers)), dtype=torch.float32)
+    layers = []
+    for rows, columns in sizes:
+        weight, ints = ints[: rows * columns], ints[rows * columns :]
+        scale, bias, floats = floats.split([rows, rows, len(floats) - 2 * rows])
+        weight = weight.double().view(rows, columns) * scale.double()[:, None]
+        layers.append((weight, bias.double()))
+    return layers
+
+
+def to_bytes(images: Tensor) -> Tensor:
+    """Return pictures in [0, 1], (N, …), as bytes, (N, pixels)."""
+    return (255 * images.detach().cpu().flatten(1)).round().to(torch.uint8)
+
+
+@contextmanager
+def briefly() -> Iterator[None]:
+    """Train something small: the same on every call, and in nobody's way.
+
+    PyTorch's random numbers are afterwards what they were. One thread: for so little
+    work several would mostly wait for each other.
+    """
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            yield
+    finally:
+        torch.set_num_threads(threads)
