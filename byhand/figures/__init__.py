@@ -17,6 +17,7 @@ from byhand.figures.latent_plane import LatentPlane
 from byhand.figures.modes import Modes
 from byhand.figures.playground import Playground
 from byhand.figures.race import Race
+from byhand.figures.sees import Sees
 from byhand.figures.softmax import Softmax
 from byhand.figures.strides import Strides
 from byhand.figures.surface import LossSurface
@@ -34,6 +35,7 @@ __all__ = [
     "Modes",
     "Playground",
     "Race",
+    "Sees",
     "Softmax",
     "Strides",
 ]

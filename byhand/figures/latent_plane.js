@@ -59,14 +59,6 @@ export function centred(pixels) {
   return moved;
 }
 
-/* The typical code of each digit: its points' median in either direction. */
-export function typical(codes, labels) {
-  return [...Array(10).keys()].map((digit) => [0, 1].map((axis) => {
-    const own = codes.filter((_, i) => i % 2 === axis && labels[i >> 1] === digit).sort((a, b) => a - b);
-    return own[(own.length - 1) >> 1];
-  }));
-}
-
 /* What a page of a test calls with plain data. */
 export function run(state, x, z) {
   const net = vae(state);
@@ -77,12 +69,13 @@ export function run(state, x, z) {
 
 const TILES = 15;
 const MARGIN = { left: 32, top: 18, right: 14, bottom: 34 };
+const named = (digit) => `a${digit === 8 ? "n" : ""} ${digit}`;
 const round = (value) => Number(value.toFixed(3));
 
 export default figure({
   name: "The latent plane of a VAE",
   check(get) {
-    if (!finite(get("codes")) || get("codes").length !== 2 * get("labels").length) return "the codes are not numbers";
+    if (!finite(get("codes")) || !finite(get("typical")) || get("codes").length !== 2 * get("labels").length) return "the codes are not numbers";
     if (!finite(["z1", "z2", "t", "toward", "picked"].map(get))) return "a setting is not a number";
     const H = get("hidden");
     if (atob(get("weights")).length !== H * (2 * 784 + 6)) return "the network is not whole";
@@ -93,7 +86,7 @@ export default figure({
     const net = vae({ weights: stage.get("weights"), numbers: stage.get("numbers"), hidden: stage.get("hidden") });
     const [codes, labels] = [stage.get("codes"), stage.get("labels")];
     const pictures = fromBase64(stage.get("pictures"));
-    const places = typical(codes, labels).map((place) => place.map(round));
+    const places = stage.get("typical");
     const reach = clamp(Math.ceil(2 * Math.max(...codes.map(Math.abs))) / 2, 3, 8);
 
     // The picture that goes in, and where the encoder puts it
@@ -112,11 +105,11 @@ export default figure({
     const landing = ({ mu }) => ({ z1: round(clamp(mu[0], -reach, reach)), z2: round(clamp(mu[1], -reach, reach)), t: 0 });
     const pick = (picked) => ({ picked, ...landing(encoded(picked, "")) });
 
-    let near = [Infinity];
+    let near = [Infinity, 0, 1]; // the closest of those that are apart
     for (let a = 0; a < 10; a++) {
       for (let b = 0; b < a; b++) {
         const distance = Math.hypot(places[a][0] - places[b][0], places[a][1] - places[b][1]);
-        if (distance < near[0]) near = [distance, b, a];
+        if (distance > 1 && distance < near[0]) near = [distance, b, a];
       }
     }
     const [, one, other] = near;
@@ -124,8 +117,8 @@ export default figure({
 
     stage.remember("z1", "z2", "toward", "t", "picked", "drawing", "map");
     stage.presets([
-      { label: "Where two digits meet", set: { ...at(one), toward: other, t: 0.5 }, note: `The typical ${one} and the typical ${other} lie closest of all. Halfway between them the decoder cannot say which it is, and paints both at once.` },
-      { label: "Walk from 1 to 0", set: { ...at(1), toward: 0, t: 0.5 }, note: "Move “way” from end to end. Through the plane, what the line crosses is painted: other digits, perhaps. In the row below pixels are faded, and both digits lie on top of each other." },
+      { label: "Where two digits meet", set: { ...at(one), toward: other, t: 0.5 }, note: `Halfway between the typical ${one} and the typical ${other}. Move along the way in small steps: where does the one digit end, and where does the other begin?` },
+      { label: "Walk from 1 to 0", set: { ...at(1), toward: 0, t: 0.5 }, note: "Move along the way from end to end. Through the plane, what the line crosses is painted: other digits, perhaps. In the row below pixels are faded, and both digits lie on top of each other." },
       { label: "Map", set: { map: true }, note: "Each tile is decoded from the point in its middle. Neighbours differ little: that is what the KL term has paid for. Drag across a border and watch the large picture." },
       { label: "Far out", set: { z1: round(-0.95 * reach), z2: round(0.95 * reach), t: 0 }, note: "Hardly anything is encoded out here, and the prior almost never draws from it. The decoder was not trained on it, and paints something all the same." },
       { label: "Beat the encoder", set: { ...pick(14), z1: round(clamp(seen.mu[0] + 0.8, -reach, reach)) }, note: "The diamond is the encoder's mean for this picture, the ellipse two standard deviations. Drag z, and find where the picture costs the fewest nats. Is it in the ellipse?" },
@@ -135,7 +128,7 @@ export default figure({
     const square = (width) => Math.min(width, 470);
     const plane = stage.pad("The plane of codes: each encoded test digit is written as itself, z is the point that is decoded; the sliders z₁ and z₂ move it", (width) => square(width) - MARGIN.left - MARGIN.right + MARGIN.top + MARGIN.bottom);
     const stacked = (width) => width < 260;
-    const side = (width) => Math.floor(stacked(width) ? width : Math.min(200, (width - 12) / 2));
+    const side = (width) => Math.floor(stacked(width) ? Math.min(width, 203) : Math.min(200, (width - 12) / 2));
     const both = stage.pad("Left or above, the picture that is encoded, to draw on; beside or below, the picture that is decoded from z", (width) => (stacked(width) ? 2 * side(width) + 52 : side(width) + 22));
     const strip = stage.pad("Pictures on the way from z to the digit chosen, above through the plane, below by fading pixels", (width) => 2 * tile(width) + 42);
     const many = (width) => (width < 500 ? 7 : 11);
@@ -150,7 +143,7 @@ export default figure({
     };
     const picker = stage.slider("picked", "picture", {
       from: -1, to: 29,
-      format: (i) => (i < 0 ? "your own" : `a ${i % 10}`),
+      format: (i) => (i < 0 ? "your own" : named(i % 10)),
     });
     picker.querySelector("input").addEventListener("input", () => stage.set(landing(encoded(stage.get("picked"), stage.get("drawing")))));
     stage.row(
@@ -161,7 +154,7 @@ export default figure({
     );
     stage.row(
       stage.choice("toward", "walk to", places.map((_, digit) => [digit, `typical ${digit}`])),
-      stage.slider("t", "way", { from: 0, to: 1, step: 0.01, format: (t) => `${Math.round(100 * t)} %` }),
+      stage.slider("t", "along the way", { from: 0, to: 1, step: 0.01, format: (t) => `${Math.round(100 * t)} %` }),
       stage.player("Walk", () => {
         if (stage.get("t") >= 1) stage.set({ t: 0 });
         return step();
@@ -279,7 +272,7 @@ export default figure({
     function drawBoth(input, picked, out) {
       const context = stage.clear(both);
       const [[x, y, size], [X, Y]] = frames();
-      title(context, picked < 0 ? "in: draw here" : `in: a ${picked % 10}`, x, y - 9);
+      title(context, picked < 0 ? "in: draw here" : `in: ${named(picked % 10)}`, x, y - 9);
       paintPixels(context, input.shown, 28, [x, y, size, size]);
       if (picked < 0) {
         context.strokeStyle = "#9aa5a9";

@@ -50,6 +50,7 @@ class LatentPlane(Figure):
     hidden = traitlets.Int().tag(sync=True)
     codes = traitlets.List(traitlets.Float()).tag(sync=True)  # z₁, z₂ of each point
     labels = traitlets.List(traitlets.Int(min=0, max=9)).tag(sync=True)
+    typical = traitlets.List(traitlets.List(traitlets.Float())).tag(sync=True)
     pictures = traitlets.Unicode().tag(sync=True)  # three of each digit, as bytes
     z1 = traitlets.Float(0.0, min=-8.0, max=8.0).tag(sync=True)
     z2 = traitlets.Float(0.0, min=-8.0, max=8.0).tag(sync=True)
@@ -91,8 +92,8 @@ class LatentPlane(Figure):
         mu, _ = _encode(_layers(first), images[:points].double())
         finite(mu.flatten().tolist(), "codes")
         first["codes"] = [round(z, 3) for z in mu.flatten().tolist()]
-        start = mu[labels[:points] == 7].median(0).values.tolist()
-        first |= {"z1": round(start[0], 2), "z2": round(start[1], 2)}
+        places = typical(mu, labels[:points])
+        first |= {"typical": places, "z1": places[7][0], "z2": places[7][1]}
         super().__init__(**first | traits)
 
     @traitlets.validate("codes")
@@ -127,7 +128,7 @@ class LatentPlane(Figure):
                 color=colours[digit % 6],
             )  # fmt: skip
         start = torch.tensor([self.z1, self.z2], dtype=torch.float64)
-        end = codes[labels == self.toward].double().median(0).values
+        end = torch.tensor(self.typical[self.toward], dtype=torch.float64)
         walk = start + torch.linspace(0, 1, 9)[:, None] * (end - start)
         plane.plot(*walk.T.numpy(), color=COLOURS["black"], marker="o", ms=4)
         plane.set(xlabel="$z_1$", ylabel="$z_2$", aspect="equal")
@@ -135,6 +136,28 @@ class LatentPlane(Figure):
         strip.imshow(torch.cat(list(tiles), 1).numpy(), cmap="gray", vmin=0, vmax=1)
         strip.set_axis_off()
         return picture
+
+
+def typical(codes: Tensor, labels: Tensor) -> list[list[float]]:
+    """Where each digit is most at home.
+
+    Args:
+        codes: (N, 2).
+        labels: (N,), each of 0 to 9 at least once.
+
+    Returns:
+        For each digit the code of it with the most of its kind among the nearest nine;
+        of several such the one nearest to the median of all of its kind.
+    """
+    near = torch.cdist(codes, codes).topk(min(9, len(codes)), largest=False).indices
+    kin = (labels[near] == labels[:, None]).sum(1)
+    found = []
+    for digit in range(10):
+        own = (labels == digit).nonzero()[:, 0]
+        away = (codes[own] - codes[own].median(0).values).norm(dim=1)
+        best = own[(kin[own] - away / (1 + away.max())).argmax()]
+        found.append([round(z, 3) for z in codes[best].tolist()])
+    return found
 
 
 def _layers(traits: dict) -> list[tuple[Tensor, Tensor]]:

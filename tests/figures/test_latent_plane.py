@@ -11,7 +11,7 @@ from traitlets import TraitError
 from byhand import figures
 from byhand.data import built_in_digits
 from byhand.figures.figure import pack, unpack
-from byhand.figures.latent_plane import LAYERS, _trained
+from byhand.figures.latent_plane import LAYERS, _trained, typical
 from tests.support.figures import close, settle
 
 
@@ -83,15 +83,15 @@ def test_a_drawing_is_moved_to_the_middle(module):
     assert torch.equal(moved.view(28, 28), theirs.to(moved.dtype))
 
 
-def test_typical_codes(module):
+def test_a_digit_is_typical_where_others_are_not():
+    labels = torch.arange(10).repeat(12)
+    angle = labels * 2 * torch.pi / 10
     torch.manual_seed(0)
-    labels = torch.arange(10).repeat(7)
-    codes = torch.randn(70, 2, dtype=torch.float64)
-    ours = module(
-        figures.LatentPlane, "typical", codes.flatten().tolist(), labels.tolist()
-    )
-    theirs = [codes[labels == digit].median(0).values for digit in range(10)]
-    close(ours, torch.stack(theirs))
+    centres = 3 * torch.stack([angle.cos(), angle.sin()], 1).double()
+    codes = centres + 0.05 * torch.randn(120, 2, dtype=torch.float64)
+    codes[:10] = torch.tensor([0.0, 0.0])  # one of each kind, all in one place
+    found = torch.tensor(typical(codes, labels), dtype=torch.float64)
+    assert (found - centres[:10]).norm(dim=1).max() < 0.1
 
 
 def test_it_answers_hand_and_keys(show):
