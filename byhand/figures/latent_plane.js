@@ -59,7 +59,7 @@ export function centred(pixels) {
   return moved;
 }
 
-/* What a page of a test calls with plain data. */
+/* For tests: plain data in and out. */
 export function run(state, x, z) {
   const net = vae(state);
   const { mu, sigma, kl } = net.encode(x);

@@ -1,75 +1,51 @@
 /* What a convnet sees: the network runs here, forward and back to the picture. */
 import { clamp, figure, finite, fixed, fromBase64, inkStroke, make, number, paintPixels, random, toBase64, unpackLayers } from "./kit.js";
 
-/* Convolution of x, (S, H, W) flat, by a layer with 8-bit weights; keeps in `at` what
-   the way back needs. ReLU: 1 or 0, as in settings. */
-function forward({ settings, layer }, x, at) {
-  const [S, T, k, s, p, relu] = settings;
-  const { weight, scale, bias } = layer;
-  const [H, W] = at.size;
-  const [PH, PW] = [H + 2 * p, W + 2 * p];
-  const [h, w] = [Math.floor((PH - k) / s) + 1, Math.floor((PW - k) / s) + 1];
-  let padded = x;
-  if (p) {
-    padded = new Float64Array(S * PH * PW);
-    for (let c = 0; c < S; c++) {
-      for (let y = 0; y < H; y++) padded.set(x.subarray((c * H + y) * W, (c * H + y + 1) * W), (c * PH + y + p) * PW + p);
+/* A convolution ready to run: its weights as numbers, rows (T, Q) and columns (Q, T),
+   and for each output cell the Q places of the input that it sees; −1 is padding. */
+function ready([S, T, k, s, p, relu], { weight, scale, bias }, [H, W]) {
+  const [h, w, Q] = [Math.floor((H + 2 * p - k) / s) + 1, Math.floor((W + 2 * p - k) / s) + 1, S * k * k];
+  const rows = Float64Array.from(weight, (value, i) => value * scale[Math.floor(i / Q)]);
+  const columns = rows.map((_, i) => rows[(i % T) * Q + Math.floor(i / T)]);
+  const sees = Int32Array.from({ length: h * w * Q }, (_, n) => {
+    const [cell, q] = [Math.floor(n / Q), n % Q];
+    const [y, x] = [Math.floor(cell / w) * s + (Math.floor(q / k) % k) - p, (cell % w) * s + (q % k) - p];
+    return y >= 0 && x >= 0 && y < H && x < W ? (Math.floor(q / (k * k)) * H + y) * W + x : -1;
+  });
+  return { T, Q, relu, stride: s, rows, columns, sees, bias, inputs: S * H * W, size: [h, w] };
+}
+
+/* Many inputs are 0, behind a ReLU: they cost nothing, neither here nor on the way back. */
+function forward({ T, Q, relu, columns, sees, bias, size }, x) {
+  const cells = size[0] * size[1];
+  const [out, sum] = [new Float64Array(T * cells), new Float64Array(T)];
+  for (let o = 0; o < cells; o++) {
+    sum.set(bias);
+    for (let q = 0; q < Q; q++) {
+      const place = sees[o * Q + q];
+      const value = place < 0 ? 0 : x[place];
+      if (value === 0) continue;
+      for (let t = 0, at = q * T; t < T; t++, at++) sum[t] += value * columns[at];
     }
+    for (let t = 0; t < T; t++) out[t * cells + o] = relu && sum[t] < 0 ? 0 : sum[t];
   }
-  const out = new Float64Array(T * h * w);
-  for (let t = 0, tap = 0; t < T; t++) {
-    for (let c = 0; c < S; c++) {
-      for (let i = 0; i < k; i++) {
-        for (let j = 0; j < k; j++) {
-          const value = weight[tap++];
-          if (value === 0) continue;
-          for (let y = 0; y < h; y++) {
-            let from = (c * PH + y * s + i) * PW + j;
-            const to = (t * h + y) * w;
-            for (let o = to; o < to + w; o++, from += s) out[o] += value * padded[from];
-          }
-        }
-      }
-    }
-    for (let o = t * h * w; o < (t + 1) * h * w; o++) {
-      out[o] = out[o] * scale[t] + bias[t];
-      if (relu && out[o] < 0) out[o] = 0;
-    }
-  }
-  return { out, size: [h, w] };
+  return out;
 }
 
 /* ∂ℓ/∂x from ∂ℓ/∂out; where a ReLU has cut off, nothing comes back. */
-function backward({ settings, layer }, { out, size: [h, w] }, dout, [H, W]) {
-  const [S, T, k, s, p, relu] = settings;
-  const [PH, PW] = [H + 2 * p, W + 2 * p];
-  const dpadded = new Float64Array(S * PH * PW);
-  const own = new Float64Array(h * w);
-  for (let t = 0; t < T; t++) {
-    let any = false;
-    for (let o = 0; o < h * w; o++) {
-      own[o] = relu && out[t * h * w + o] <= 0 ? 0 : dout[t * h * w + o] * layer.scale[t];
-      any ||= own[o] !== 0;
+function backward({ T, Q, relu, rows, sees, inputs, size }, out, dout) {
+  const cells = size[0] * size[1];
+  const [dx, d] = [new Float64Array(inputs), new Float64Array(Q)];
+  for (let o = 0; o < cells; o++) {
+    d.fill(0);
+    for (let t = 0; t < T; t++) {
+      const share = relu && out[t * cells + o] <= 0 ? 0 : dout[t * cells + o];
+      if (share === 0) continue;
+      for (let q = 0, at = t * Q; q < Q; q++, at++) d[q] += share * rows[at];
     }
-    if (!any) continue;
-    for (let c = 0, tap = t * S * k * k; c < S; c++) {
-      for (let i = 0; i < k; i++) {
-        for (let j = 0; j < k; j++) {
-          const value = layer.weight[tap++];
-          for (let y = 0; y < h; y++) {
-            let to = (c * PH + y * s + i) * PW + j;
-            for (let o = y * w; o < (y + 1) * w; o++, to += s) dpadded[to] += value * own[o];
-          }
-        }
-      }
-    }
-  }
-  if (!p) return dpadded;
-  const dx = new Float64Array(S * H * W);
-  for (let c = 0; c < S; c++) {
-    for (let y = 0; y < H; y++) {
-      const from = (c * PH + y + p) * PW + p;
-      dx.set(dpadded.subarray(from, from + W), (c * H + y) * W);
+    for (let q = 0; q < Q; q++) {
+      const place = sees[o * Q + q];
+      if (place >= 0) dx[place] += d[q];
     }
   }
   return dx;
@@ -82,27 +58,26 @@ export function convnet({ plan, weights, numbers }) {
   const layers = unpackLayers(weights, numbers, [...every.map(([S, T, k]) => [T, S * k * k]), [10, channels]]);
   const head = layers.at(-1);
   let next = 0;
+  let size = [28, 28];
   const stages = plan.map(({ name, residual, f, shortcut }) => {
-    const own = (list) => list.map((settings) => ({ settings, layer: layers[next++] }));
-    return { name, residual, f: own(f), shortcut: own(shortcut) };
+    const own = (list) => list.reduce((made, settings) => [...made, ready(settings, layers[next++], made.at(-1)?.size ?? size)], []);
+    const made = { name, residual, f: own(f), shortcut: own(shortcut) };
+    size = made.f.at(-1).size;
+    return { ...made, size };
   });
-  const through = (list, x, size) => list.reduce((steps, each) => {
-    const { out, size } = steps.at(-1);
-    return [...steps, forward(each, out, { size })];
-  }, [{ out: x, size }]);
-  const back = (list, steps, d) => list.reduceRight((d, each, i) => backward(each, steps[i + 1], d, steps[i].size), d);
+  const through = (list, x) => list.reduce((steps, each) => [...steps, forward(each, steps.at(-1))], [x]);
+  const back = (list, steps, d) => list.reduceRight((d, each, i) => backward(each, steps[i + 1], d), d);
 
   function run(picture) {
-    let now = { out: Float64Array.from(picture), size: [28, 28] };
+    let out = Float64Array.from(picture);
     const kept = stages.map(({ residual, f, shortcut }) => {
-      const main = through(f, now.out, now.size);
-      const aside = residual ? through(shortcut, now.out, now.size) : null;
-      now = main.at(-1);
-      if (residual) now = { out: now.out.map((value, i) => Math.max(0, value + aside.at(-1).out[i])), size: now.size };
-      return { main, aside, ...now };
+      const main = through(f, out);
+      const aside = residual ? through(shortcut, out) : null;
+      out = residual ? main.at(-1).map((value, i) => Math.max(0, value + aside.at(-1)[i])) : main.at(-1);
+      return { main, aside, out };
     });
-    const cells = now.size[0] * now.size[1];
-    const means = Array.from({ length: channels }, (_, c) => now.out.subarray(c * cells, (c + 1) * cells).reduce((a, b) => a + b) / cells);
+    const cells = size[0] * size[1];
+    const means = Array.from({ length: channels }, (_, c) => out.subarray(c * cells, (c + 1) * cells).reduce((a, b) => a + b) / cells);
     const logits = Array.from({ length: 10 }, (_, k) => means.reduce((sum, mean, c) => sum + head.weight[k * channels + c] * mean, 0) * head.scale[k] + head.bias[k]);
     const top = Math.max(...logits);
     const powers = logits.map((z) => Math.exp(z - top));
@@ -113,7 +88,7 @@ export function convnet({ plan, weights, numbers }) {
 
   /* ∂(−log p_target)/∂picture. */
   function gradient({ kept, p }, target) {
-    const [h, w] = kept.at(-1).size;
+    const [h, w] = size;
     let d = new Float64Array(channels * h * w);
     for (let c = 0; c < channels; c++) {
       let sum = 0;
@@ -123,11 +98,11 @@ export function convnet({ plan, weights, numbers }) {
     for (let i = stages.length - 1; i >= 0; i--) {
       const { main, aside, out } = kept[i];
       if (stages[i].residual) d = d.map((value, j) => (out[j] > 0 ? value : 0));
-      const round = back(stages[i].f, main, d);
-      if (!stages[i].residual) d = round;
+      const branch = back(stages[i].f, main, d);
+      if (!stages[i].residual) d = branch;
       else {
         const short = back(stages[i].shortcut, aside, d);
-        d = round.map((value, j) => value + short[j]);
+        d = branch.map((value, j) => value + short[j]);
       }
     }
     return d;
@@ -167,7 +142,7 @@ export function unlike(now, before, [H, W], step, dy, dx) {
   return { change, share: all ? Math.sqrt(own / all) : 0 };
 }
 
-/* What a page of a test calls with plain data. */
+/* For tests: plain data in and out. */
 export function answers(state, picture, target) {
   const net = convnet(state);
   const found = net.run(picture);
@@ -199,7 +174,7 @@ export default figure({
     const uniform = random(1);
     const noise = Float64Array.from({ length: 784 }, () => uniform() - 0.5);
     const steps = []; // pixels to a cell, of each stage
-    net.stages.reduce((step, { f }) => (steps.push(f.reduce((s, { settings }) => s * settings[3], step)), steps.at(-1)), 1);
+    net.stages.reduce((step, { f }) => (steps.push(f.reduce((s, { stride }) => s * stride, step)), steps.at(-1)), 1);
 
     stage.remember("picked", "drawing", ...Object.keys(plain));
     const least = steps[0];
@@ -218,7 +193,7 @@ export default figure({
     const many = (width) => (width < 520 ? 8 : 12);
     const tile = (width) => Math.floor((width + 3) / many(width)) - 3;
     const maps = stage.pad("Feature maps, stage by stage, the same channels in the same places", (width) => net.stages.length * (tile(width) + 26));
-    stage.root.append(stage.sentence, make("div", {}, top.canvas), make("div", { style: "margin-top: 0.4rem" }, maps.canvas));
+    stage.root.append(stage.sentence, ...[top, maps].map(({ canvas }) => make("div", { style: "margin-top: 0.4rem" }, canvas)));
     stage.row(
       stage.slider("picked", "digit", { from: -1, to: 29, format: (i) => (i < 0 ? "your own" : named(i % 10)) }),
       stage.slider("dx", "shift right", { from: -8, to: 8, format: (d) => fixed(d, 0) }),
@@ -316,9 +291,10 @@ export default figure({
       const [count, size] = [many(maps.width), tile(maps.width)];
       const change = stage.get("view") === "change";
       const mark = channels("orange");
+      context.strokeStyle = stage.colours.line;
       const dark = stage.root.dataset.theme === "dark" ? 20 : 255;
-      return net.stages.map(({ name }, i) => {
-        const { out: before, size: [H, W] } = home.found.kept[i];
+      return net.stages.map(({ name, size: [H, W] }, i) => {
+        const { out: before } = home.found.kept[i];
         const now = final.found.kept[i].out;
         const found = unlike(now, before, [H, W], steps[i], dy, dx);
         const y = i * (size + 26);
@@ -335,9 +311,8 @@ export default figure({
               const share = Math.min(1, Math.abs(value) / most);
               return mark.map((part) => dark + share * (part - dark));
             });
-            context.strokeStyle = stage.colours.line;
-            context.strokeRect(box[0] + 0.5, box[1] + 0.5, size - 1, size - 1);
           } else paintPixels(context, now.subarray(...cells), W, box, (value) => Array(3).fill(255 * Math.min(1, value / most)));
+          context.strokeRect(box[0] + 0.5, box[1] + 0.5, size - 1, size - 1);
         });
         return found.share;
       });
@@ -366,7 +341,7 @@ export default figure({
       const best = final.found.p.indexOf(Math.max(...final.found.p));
       const right = picked < 0 ? "" : best === clean.target ? ", which is right" : `, but it is ${named(clean.target)}`;
       const loss = `Loss ${number(net.loss(final.found, clean.target))}${epsilon ? `, ${number(net.loss(clean.found, clean.target))} at ε = 0` : ""}`;
-      const path = dx || dy || epsilon ? ` Besides moving, the maps change by ${shares.map(percent).join(", ")} of their length, stage by stage.` : "";
+      const path = dx || dy || epsilon ? ` ${dx || dy ? "Besides moving, the" : "The"} maps change by ${shares.map(percent).join(", ")} of their length, stage by stage.` : "";
       stage.say(`The network reads ${named(best)} (${percent(final.found.p[best])})${right}. ${loss}.${path}`);
     };
   },
