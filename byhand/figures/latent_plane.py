@@ -131,6 +131,7 @@ class LatentPlane(Figure):
         end = torch.tensor(self.typical[self.toward], dtype=torch.float64)
         walk = start + torch.linspace(0, 1, 9)[:, None] * (end - start)
         plane.plot(*walk.T.numpy(), color=COLOURS["black"], marker="o", ms=4)
+        plane.plot(*(start + self.t * (end - start)).numpy(), "o", color="k", ms=9)
         plane.set(xlabel="$z_1$", ylabel="$z_2$", aspect="equal")
         tiles = torch.sigmoid(self.decode(walk)).view(-1, 28, 28)
         strip.imshow(torch.cat(list(tiles), 1).numpy(), cmap="gray", vmin=0, vmax=1)

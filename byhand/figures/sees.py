@@ -110,13 +110,32 @@ class Sees(Figure):
         """What the network with 8-bit weights says of pictures (N, 1, 28, 28)."""
         return self.feature_maps(x)[-1]
 
+    def read(self) -> Tensor:
+        """The picture that the network reads at present, (1, 1, 28, 28).
+
+        Random signs are others than in a browser.
+        """
+        text = self.pictures if self.picked >= 0 else self.drawing
+        ink = bytearray(base64.b64decode(text) or bytes(784))
+        pixels = torch.frombuffer(ink, dtype=torch.uint8).view(-1, 1, 28, 28)
+        x = pixels[max(self.picked, 0)][None].double() / 255
+        x = F.pad(x, (8, 8, 8, 8)).roll((self.dy, self.dx), (2, 3))[..., 8:-8, 8:-8]
+        direction = torch.randn(x.shape, generator=torch.Generator().manual_seed(0))
+        if self.direction == "gradient":
+            x.requires_grad_()
+            logits = self.logits(x)
+            target = logits.argmax(1)
+            if self.picked >= 0:
+                target = torch.tensor([self.picked % 10])
+            (direction,) = torch.autograd.grad(F.cross_entropy(logits, target), x)
+        return (x.detach() + self.epsilon * direction.sign()).clamp(0, 1)
+
     def still(self) -> Picture:
-        """The digit, maps of each stage, and the verdict."""
-        ink = torch.frombuffer(bytearray(_decoded(self.pictures)), dtype=torch.uint8)
-        x = ink.view(30, 1, 28, 28)[max(self.picked, 0)][None].double() / 255
+        """What the network reads, maps of each stage, and the verdict."""
+        x = self.read()
         *maps, logits = self.feature_maps(x)
-        picture = Picture(figsize=(6.4, 1.1 + 0.75 * len(maps)), layout="constrained")
-        left, middle, right = picture.subplots(1, 3, width_ratios=(2, 4, 2))
+        picture = Picture(figsize=(6.4, 0.8 + 0.4 * len(maps)), layout="constrained")
+        left, middle, right = picture.subplots(1, 3, width_ratios=(2, 5, 2))
         left.imshow(x[0, 0].numpy(), cmap="gray", vmin=0, vmax=1)
         left.set_axis_off()
         rows = []
@@ -132,10 +151,6 @@ class Sees(Figure):
         right.set(yticks=range(10), xlim=(0, 1), title="verdict")
         right.invert_yaxis()
         return picture
-
-
-def _decoded(text: str) -> bytes:
-    return base64.b64decode(text)
 
 
 def _folded(net: nn.Sequential) -> tuple[list[dict], list[tuple[Tensor, Tensor]]]:

@@ -136,8 +136,7 @@ def test_it_answers_hand_and_keys(show):
     figure = figures.Sees()
     tab = show(figure)
     says = tab.locator(".bh-says")
-    x = torch.frombuffer(bytearray(_bytes(figure)), dtype=torch.uint8).view(30, 784)
-    p = figure.logits(x[7].view(1, 1, 28, 28) / 255)[0].softmax(0)
+    p = figure.logits(figure.read())[0].softmax(0)
     assert says.inner_text().startswith(f"The network reads a {p.argmax()} (")
     assert f"Loss {-p[7].log():.3g}"[:9] in says.inner_text()
     tab.get_by_role("slider", name="shift right").press("ArrowRight")
@@ -159,10 +158,24 @@ def test_it_answers_hand_and_keys(show):
     assert tab.complaints == []
 
 
-def _bytes(figure):
-    import base64
-
-    return base64.b64decode(figure.pictures)
+@pytest.mark.parametrize(
+    "state",
+    [
+        {"picked": 13, "dx": 3, "dy": -2},
+        {"picked": 8, "epsilon": 0.05},
+        {"picked": 25, "dx": -8, "dy": 1, "epsilon": 0.3},
+    ],
+)
+def test_kernel_and_page_read_the_same(show, state):
+    figure = figures.Sees(**state)
+    logits = figure.logits(figure.read())
+    loss = F.cross_entropy(logits, torch.tensor([state["picked"] % 10])).item()
+    says = show(figure).locator(".bh-says").inner_text()
+    digit = logits.argmax().item()
+    assert says.startswith(f"The network reads a{'n' * (digit == 8)} {digit} (")
+    written = says.split("Loss ")[1].split()[0].rstrip(".,")
+    if "·" not in written:
+        assert float(written) == pytest.approx(loss, rel=0.006)
 
 
 def test_a_drawing_is_read(show):
