@@ -111,10 +111,10 @@ class Hinges(Figure):
         errors = [self.error(n) for n in widths]
         right.loglog(widths, errors, color=COLOURS["orange"], label="constructed")
         right.plot(self.width, errors[self.width - 1], "o", color=COLOURS["orange"])
-        for n, network in enumerate(self.trained):
-            errors = network["errors"]
+        for n, trained in enumerate(self.trained):
+            reached = trained["errors"]
             right.plot(
-                [network["width"]] * len(errors), errors, "_", color=COLOURS["blue"],
+                [trained["width"]] * len(reached), reached, "_", color=COLOURS["blue"],
                 label=None if n else "trained",
             )  # fmt: skip
         right.set(xlabel="hidden units", ylabel="largest error")
