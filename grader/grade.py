@@ -21,8 +21,8 @@ from grader.judge.sandbox import check_unseen
 from grader.notebook.reading import cells_of, read, remarks
 from grader.notebook.repair import repair
 from grader.notebook.verdict import Verdict
-from grader.outcome import NO_WALLS, NOT_RUN, Outcome, Status
-from grader.records.feedback import explain, why_nothing, with_outputs
+from grader.outcome import Outcome, Status
+from grader.records.feedback import account, why_nothing, with_outputs
 from grader.records.ledger import ClassResult, Ledger
 from grader.records.page import Pages
 from grader.records.sheets import current_sheet, load_sheet
@@ -171,17 +171,11 @@ class _Run:
         self, student: str, one: _Submission, verdict: Verdict | None
     ) -> Outcome:
         """Record a verdict, and write the graded notebook and the feedback."""
-        notes = one.notes + (verdict.notes if verdict else [NOT_RUN])
-        if not self.walls:
-            notes.append(NO_WALLS)
         notebook = with_outputs(one.notebook, verdict)
         self._mark(student).unlink(missing_ok=True)
+        self.course.refusal(student, self.homework).unlink(missing_ok=True)
         recorded = self.ledger.record(student, notebook, self.times[student])
-        explain(notebook, notes)
-        notebook.metadata["byhand"] = {
-            "sandbox": self.walls,
-            "seconds": verdict.seconds if verdict else {},
-        }
+        account(notebook, one.notes, verdict, self.walls)
         graded = self.course.notebook("autograded", student, self.homework)
         files.write(graded, json.dumps(notebook, ensure_ascii=False))
         outcome = Outcome(
@@ -237,4 +231,5 @@ class _Run:
         self._mark(student).unlink(missing_ok=True)
         self.ledger.record(student, None, self.times[student])
         self.pages.write_failure(student, reason)
+        files.write(self.course.refusal(student, self.homework), reason, sure=False)
         return Outcome(student, Status.NOT_GRADED, reason=reason)

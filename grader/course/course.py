@@ -88,6 +88,10 @@ class Course:
         except (Refused, OSError, ValueError, OverflowError, TypeError):
             return None, "timestamp.txt holds no time: not counted as late"
 
+    def refusal(self, student: str, homework: str) -> Path:
+        """Where it is noted why a submission could not be graded."""
+        return self.folder / "verdicts" / homework / "refused" / student
+
     def gradebook(self) -> Gradebook:
         """The marks: in a file of the course folder, or on a server.
 
@@ -146,7 +150,7 @@ class Course:
                 ) from None
             for path in self.folder.glob(".unfinished-*"):
                 shutil.rmtree(path, ignore_errors=True)
-            for pattern in ("verdicts/*/.*.part", "*/*/*/.*.part"):
+            for pattern in ("verdicts/*/.*.part", "*/*/*/.*.part", "reports/.*.part"):
                 for path in self.folder.glob(pattern):
                     if not Path("/proc", path.suffixes[-2][1:]).exists():
                         path.unlink(missing_ok=True)

@@ -9,6 +9,7 @@ from nbgrader.utils import is_grade, is_locked, is_solution, is_task
 from traitlets import Bool
 
 from grader.notebook.verdict import Verdict
+from grader.outcome import NO_WALLS, NOT_RUN
 from grader.records.ledger import Recorded
 
 
@@ -65,6 +66,26 @@ def with_outputs(notebook: NotebookNode, verdict: Verdict | None) -> NotebookNod
             if cell.cell_type == "code":
                 cell.outputs, cell.execution_count = from_dict(outputs), None
     return notebook
+
+
+def account(
+    notebook: NotebookNode, repaired: list[str], verdict: Verdict | None, walls: bool
+) -> None:
+    """Say what the grader did to a notebook: at its top for people, and in its metadata.
+
+    Args:
+        repaired: what was put right.
+        walls: whether there was a sandbox.
+    """
+    said = verdict.notes if verdict else []
+    words = [*repaired, *(said if verdict else [NOT_RUN])]
+    explain(notebook, words if walls else [*words, NO_WALLS])
+    notebook.metadata["byhand"] = {
+        "sandbox": walls,
+        "repaired": repaired,
+        "said": said,
+        "seconds": verdict.seconds if verdict else {},
+    }
 
 
 def explain(notebook: NotebookNode, notes: list[str]) -> None:

@@ -20,8 +20,7 @@ from grader.notebook.reading import cells_of, read, remarks
 from grader.notebook.repair import repair
 from grader.notebook.sheet import Cell, Sheet
 from grader.notebook.verdict import Verdict
-from grader.outcome import NO_WALLS, NOT_RUN
-from grader.records.feedback import explain, with_outputs
+from grader.records.feedback import account, with_outputs
 from grader.records.sheets import current_sheet
 
 IDLE = 60  # seconds after which the processes that wait for more are ended
@@ -54,12 +53,9 @@ class Judge(NbGraderPreprocessor):
         if sheet.tests:
             cache = Cache(course, sheet, self.sandbox)
             verdict = self._verdict(cache, names["student"], nb, sheet)
-        notes = nb.metadata.get("byhand", {}).get("repaired", [])
-        notes += verdict.notes if verdict else [NOT_RUN]
-        if not self.sandbox:
-            notes.append(NO_WALLS)
+        repaired = nb.metadata.get("byhand", {}).get("repaired", [])
         nb = with_outputs(nb, verdict)
-        explain(nb, notes)
+        account(nb, repaired, verdict, self.sandbox)
         return nb, resources
 
     def _verdict(
