@@ -49,6 +49,9 @@ grade: setup  ## grade, with feedback and grades.csv: HW=hw1, with FROM=folder c
 	$(need_hw)@$(GRADER) grade $(HW) $(if $(FROM),--from "$(FROM)") \
 	  $(if $(JOBS),--jobs $(JOBS)) $(if $(FORCE),--force)
 
+report: setup  ## a page about how the class has done: HW=hw1
+	$(need_hw)@$(GRADER) report $(HW)
+
 export: setup  ## write the marks to course/grades.csv again
 	@$(GRADER) export
 
@@ -69,4 +72,4 @@ format: setup  ## format code and clean the notebooks
 clean:  ## remove what was built (not the virtual environment, nor the course folder)
 	rm -rf _build book/node_modules
 
-.PHONY: help setup book lab check test release collect grade export bench upgrade format clean
+.PHONY: help setup book lab check test release collect grade report export bench upgrade format clean

@@ -1,4 +1,4 @@
-"""The instructor's commands: `grader release | collect | grade | marks | export`."""
+"""The instructor's commands: `grader release | collect | grade | report | …`."""
 
 import argparse
 import io
@@ -104,9 +104,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     _people(verb)
     _exchange(verb)
-    verb.add_argument(
-        "--jobs", type=_count, help="how many at a time (default: all CPUs)"
-    )
+    _judging(verb)
     verb.add_argument("--force", action="store_true", help="grade everything anew")
     verb.add_argument(
         "--engine",
@@ -119,13 +117,19 @@ def _parser() -> argparse.ArgumentParser:
         metavar="tls://…",
         help="the cluster's address, tls://host:port or tcp://host:port",
     )
-    verb.add_argument(
-        "--no-sandbox",
-        dest="walls",
-        action="store_false",
-        help="let students' code do all that you can do (the reports will say so)",
-    )
     verb.set_defaults(verb="grade")
+
+    verb = verbs.add_parser(
+        "report", help="write a page about the class: marks, exercises, what to look at"
+    )
+    verb.add_argument("homework", help="e.g. hw1")
+    verb.add_argument(
+        "--what-if",
+        action="store_true",
+        help="instead, say whose marks the tests in solutions/ would change; record nothing",
+    )
+    _judging(verb)
+    verb.set_defaults(verb="report")
 
     verb = verbs.add_parser(
         "marks", help="fill a platform's own file with the marks of a homework"
@@ -163,6 +167,18 @@ def _people(verb: argparse.ArgumentParser) -> None:
         type=_path,
         metavar="FILE",
         help="the platform's own list of people: gradebook, worksheet or roster, as CSV",
+    )
+
+
+def _judging(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument(
+        "--jobs", type=_count, help="how many at a time (default: all CPUs)"
+    )
+    verb.add_argument(
+        "--no-sandbox",
+        dest="walls",
+        action="store_false",
+        help="let students' code do all that you can do (the reports will say so)",
     )
 
 

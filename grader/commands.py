@@ -2,8 +2,8 @@
 
 import argparse
 import sys
-from collections.abc import Callable
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 
 from rich.console import Console
 from rich.progress import (
@@ -22,12 +22,14 @@ from grader.course.folder import collect
 from grader.course.names import visible
 from grader.course.release import release
 from grader.errors import CourseError
-from grader.grade import grade, results
+from grader.grade import Change, grade, results, what_if
 from grader.judge.engine import Engine
 from grader.judge.engines import ENGINES
 from grader.outcome import Outcome, Status
 from grader.records.exports import export
 from grader.records.marks import fill
+from grader.records.report import outline
+from grader.records.report_page import write_report
 
 
 def run(options: argparse.Namespace, engine: Engine | None = None) -> int:
@@ -83,8 +85,7 @@ def _grade(course: Course, options: argparse.Namespace, engine: Engine | None) -
         raise CourseError(
             f"No submissions of {homework} in {course.folder}: collect a folder first."
         )
-    if not options.walls:
-        print("NO SANDBOX: students' code can do all that you can.", file=sys.stderr)
+    _warn(options)
     failed = 0
     outcomes = grade(
         course,
@@ -94,14 +95,10 @@ def _grade(course: Course, options: argparse.Namespace, engine: Engine | None) -
         walls=options.walls,
         engine=engine,
     )
-    screen = Console(stderr=True)
-    columns = (TextColumn("grading"), BarColumn(), MofNCompleteColumn())
-    bar = Progress(*columns, TimeElapsedColumn(), console=screen, transient=True)
-    with bar if screen.is_terminal else nullcontext():
-        task = bar.add_task("", total=len(students))
+    with _progress("grading", len(students)) as advance:
         for outcome in outcomes:
             failed += _show(outcome)
-            bar.advance(task)
+            advance()
     total = len(students)
     print(f"\n{total - failed} of {total} graded.")
     _summary(course, homework)
@@ -114,6 +111,22 @@ def _grade(course: Course, options: argparse.Namespace, engine: Engine | None) -
             file=sys.stderr,
         )
     return 1 if failed else status
+
+
+def _warn(options: argparse.Namespace) -> None:
+    if not options.walls:
+        print("NO SANDBOX: students' code can do all that you can.", file=sys.stderr)
+
+
+@contextmanager
+def _progress(words: str, total: int) -> Iterator[Callable[[], None]]:
+    """A bar on a terminal; what is yielded moves it on by one."""
+    screen = Console(stderr=True)
+    columns = (TextColumn(words), BarColumn(), MofNCompleteColumn())
+    bar = Progress(*columns, TimeElapsedColumn(), console=screen, transient=True)
+    with bar if screen.is_terminal else nullcontext():
+        task = bar.add_task("", total=total)
+        yield lambda: bar.advance(task)
 
 
 def _summary(course: Course, homework: str) -> None:
@@ -129,6 +142,59 @@ def _summary(course: Course, homework: str) -> None:
         bar = "█" * full + "░" * (20 - full)
         table.add_row(test.test, f"{test.points:g}", f"{test.share:.0%}", bar)
     Console().print(table)
+
+
+def _report(course: Course, options: argparse.Namespace, engine: Engine | None) -> int:
+    homework = course.check(options.homework)
+    if options.what_if:
+        return _what_if(course, homework, options, engine)
+    path, report = write_report(course, homework)
+    if not report.handed_in:
+        print(f"Nobody has handed in {homework} yet: collect a folder first.")
+    print(f"Report: {path}")
+    return 0
+
+
+def _what_if(
+    course: Course,
+    homework: str,
+    options: argparse.Namespace,
+    engine: Engine | None,
+) -> int:
+    """Print whose marks the tests in solutions/ would change, and which."""
+    _warn(options)
+    students = course.students(homework)
+    exercises = outline(homework)[1]
+    tried = []
+    trials = what_if(
+        course, homework, jobs=options.jobs, walls=options.walls, engine=engine
+    )
+    with _progress("trying", len(students)) as advance:
+        for trial in trials:
+            advance()
+            tried.append(trial)
+    left_out = [t.outcome for t in tried if not t.outcome.ok]
+    changed = sorted((t for t in tried if t.changes), key=lambda t: t.outcome.student)
+    for outcome, changes in changed:
+        before = (outcome.points or 0) - sum(_more(c) for c in changes)
+        _say(f"{outcome.student:24} {before:g} → {outcome.points:g}")
+        for change in changes:
+            heading = exercises.get(change.test)
+            place = f"{change.test} ({heading})" if heading else change.test
+            was, now = ("-" if v is None else f"{v:g}" for v in change[2:])
+            _say(f"{'':24}   {place}: {was} → {now}")
+    for outcome in left_out:
+        _say(f"{outcome.student:24} left out: {outcome.reason}")
+    more = sum(sum(map(_more, t.changes)) > 0 for t in changed)
+    less = sum(sum(map(_more, t.changes)) < 0 for t in changed)
+    graded = len(tried) - len(left_out)
+    print(f"\n{len(changed)} of {graded} would change: {more} up, {less} down.")
+    print("Nothing was recorded. To record it: release, and grade.")
+    return 0
+
+
+def _more(change: Change) -> float:
+    return (change.after or 0.0) - (change.before or 0.0)
 
 
 def _export(course: Course, options: argparse.Namespace, engine: Engine | None) -> int:
@@ -170,6 +236,7 @@ VERBS: dict[str, Verb] = {
     "release": _release,
     "collect": _collect,
     "grade": _grade,
+    "report": _report,
     "marks": _marks,
     "export": _export,
 }

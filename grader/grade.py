@@ -20,12 +20,13 @@ from grader.judge.engines import ENGINES
 from grader.judge.sandbox import check_unseen
 from grader.notebook.reading import cells_of, read, remarks
 from grader.notebook.repair import repair
+from grader.notebook.sheet import Sheet
 from grader.notebook.verdict import Verdict
 from grader.outcome import Outcome, Status
 from grader.records.feedback import account, why_nothing, with_outputs
-from grader.records.ledger import ClassResult, Ledger
+from grader.records.ledger import ClassResult, Ledger, points_of
 from grader.records.page import Pages
-from grader.records.sheets import current_sheet, load_sheet
+from grader.records.sheets import current_sheet, load_sheet, sheet_to_come
 
 
 def grade(
@@ -62,6 +63,49 @@ def results(course: Course, homework: str) -> list[ClassResult]:
         return ledger.results()
 
 
+class Change(NamedTuple):
+    """The points of a student in a test: recorded, and by the tests as they are now.
+
+    None: there is no such test, before or now.
+    """
+
+    student: str
+    test: str
+    before: float | None
+    after: float | None
+
+
+class Trial(NamedTuple):
+    """A submission that was judged by way of trial, and what that would change."""
+
+    outcome: Outcome
+    changes: list[Change]
+
+
+def what_if(
+    course: Course,
+    homework: str,
+    jobs: int | None = None,
+    walls: bool = True,
+    engine: Engine | None = None,
+) -> Iterator[Trial]:
+    """What the tests in ``solutions/`` would change, released or not.
+
+    No mark, graded notebook or feedback is written. Verdicts are kept, so that to grade
+    afterwards takes no time.
+
+    Args:
+        jobs, walls, engine: as in :func:`grade`.
+
+    Raises:
+        CourseError, SandboxError, OSError: as :func:`grade`; also if the homework has
+            not been released before.
+    """
+    with course.alone(), _Trial(course, homework, walls, engine) as run:
+        for outcome in run.outcomes(jobs or processors(), force=False):
+            yield Trial(outcome, run.changes.pop(outcome.student, []))
+
+
 class _Submission(NamedTuple):
     """What was read of a student's: the repaired notebook, hashes, what there is to say."""
 
@@ -79,7 +123,7 @@ class _Run:
     ):
         self.course, self.homework = course, homework
         self.walls, self.engine = walls, engine
-        self.sheet = current_sheet(course, homework)
+        self.sheet = self._sheet()
         if walls and self.sheet.tests:
             check_unseen(course.private())
         self.cache = Cache(course, self.sheet, self.walls)
@@ -94,6 +138,9 @@ class _Run:
         self.ledger.close()
         if self.engine:
             self.engine.close()
+
+    def _sheet(self) -> Sheet:
+        return current_sheet(self.course, self.homework)
 
     def outcomes(self, jobs: int, force: bool) -> Iterator[Outcome]:
         """Grade each student's submission that is new, or all."""
@@ -212,8 +259,7 @@ class _Run:
                 files.write(folder / self.course.SECRET, secret, sure=False)
 
     def _mark(self, student: str) -> Path:
-        """Where it is noted which submission has been graded in full."""
-        return self.cache.folder / "graded" / student
+        return self.course.graded(student, self.homework)
 
     def _done(self, student: str) -> str:
         mark = self._mark(student)
@@ -232,4 +278,46 @@ class _Run:
         self.ledger.record(student, None, self.times[student])
         self.pages.write_failure(student, reason)
         files.write(self.course.refusal(student, self.homework), reason, sure=False)
+        return Outcome(student, Status.NOT_GRADED, reason=reason)
+
+
+class _Trial(_Run):
+    """A run that records nothing, with the homework's tests as its source has them."""
+
+    def __init__(
+        self, course: Course, homework: str, walls: bool, engine: Engine | None
+    ):
+        self.recorded = load_sheet(course, homework)
+        super().__init__(course, homework, walls, engine)
+        self.entries = self.ledger.entries()
+        self.changes: dict[str, list[Change]] = {}
+
+    def _sheet(self) -> Sheet:
+        return sheet_to_come(self.course, self.homework)
+
+    def _finish(
+        self, student: str, one: _Submission, verdict: Verdict | None
+    ) -> Outcome:
+        if student not in self.entries:
+            reason = "it has not been graded yet"
+            return Outcome(student, Status.NOT_GRADED, reason=reason)
+        marks = self.entries[student].marks
+        now = points_of(with_outputs(one.notebook, verdict))
+        changes = []
+        for test in dict.fromkeys(
+            c.name for c in self.recorded.tests + self.sheet.tests
+        ):
+            before, after = marks.get(test), now.get(test)
+            if before and before.by_hand and after is not None:
+                continue  # such points stay
+            change = Change(student, test, before.points if before else None, after)
+            if change.before != change.after:
+                changes.append(change)
+        self.changes[student] = changes
+        points = sum(mark.points or 0.0 for mark in marks.values())
+        points += sum((c.after or 0.0) - (c.before or 0.0) for c in changes)
+        most = sum(cell.points or 0.0 for cell in self.sheet.cells)
+        return Outcome(student, Status.GRADED, points, most)
+
+    def _failed(self, student: str, reason: str) -> Outcome:
         return Outcome(student, Status.NOT_GRADED, reason=reason)

@@ -31,6 +31,7 @@ SLOW = {
     "test_project.py": "the grader, on reports",
     "test_quiet_end.py": "processes that are ended while they start",
     "test_release.py": "all homeworks are released",
+    "test_report.py": "the grader, and its page in a browser",
     "test_sandbox.py": "the sandbox",
     "test_tls.py": "a Dask cluster",
     "test_validate.py": "kernels that run homeworks",

@@ -88,6 +88,10 @@ class Course:
         except (Refused, OSError, ValueError, OverflowError, TypeError):
             return None, "timestamp.txt holds no time: not counted as late"
 
+    def graded(self, student: str, homework: str) -> Path:
+        """Where it is noted which submission has been graded in full."""
+        return self.folder / "verdicts" / homework / "graded" / student
+
     def refusal(self, student: str, homework: str) -> Path:
         """Where it is noted why a submission could not be graded."""
         return self.folder / "verdicts" / homework / "refused" / student

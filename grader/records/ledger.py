@@ -16,7 +16,13 @@ from nbgrader.api import (
     new_uuid,
 )
 from nbgrader.preprocessors import AssignLatePenalties
-from nbgrader.utils import compute_checksum, determine_grade, is_task
+from nbgrader.utils import (
+    compute_checksum,
+    determine_grade,
+    is_grade,
+    is_solution,
+    is_task,
+)
 from sqlalchemy import bindparam, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
@@ -67,6 +73,30 @@ class ClassResult(NamedTuple):
     share: float
 
 
+class Given(NamedTuple):
+    """What a student has for a test or an answer: points, and whether a person gave them.
+
+    None: a person has still to give them.
+    """
+
+    points: float | None
+    by_hand: bool = False
+
+
+@dataclass
+class Entry:
+    """All that a student has for a homework: a mark by each cell, a late penalty."""
+
+    penalty: float
+    marks: dict[str, Given]
+
+    @property
+    def points(self) -> float:
+        """As they count: those that there are so far, less the penalty."""
+        earned = sum(mark.points or 0.0 for mark in self.marks.values())
+        return max(0.0, earned - self.penalty)
+
+
 class Ledger:
     """The marks of one homework; one submission is one transaction. Close it after use.
 
@@ -106,6 +136,31 @@ class Ledger:
             .group_by(SUBMISSION.c.student_id)
         )
         return {student: (points, most) for student, points in rows}
+
+    def entries(self) -> dict[str, Entry]:
+        """For each student who has handed in, what is recorded."""
+        rows = self.db.execute(
+            select(
+                *(SUBMISSION.c.student_id, NOTEBOOK.c.late_submission_penalty),
+                *(GRADE.c.cell_id, GRADE.c.auto_score),
+                *(GRADE.c.manual_score, GRADE.c.extra_credit),
+            )
+            .select_from(SUBMISSION)
+            .join(NOTEBOOK, NOTEBOOK.c.assignment_id == SUBMISSION.c.id)
+            .join(GRADE, GRADE.c.notebook_id == NOTEBOOK.c.id, isouter=True)
+            .where(NOTEBOOK.c.notebook_id == self.notebook)
+            .order_by(SUBMISSION.c.student_id)
+        )
+        found: dict[str, Entry] = {}
+        for student, penalty, cell, auto, by_hand, extra in rows:
+            entry = found.setdefault(student, Entry(penalty or 0.0, {}))
+            points = auto if by_hand is None else by_hand
+            if points is not None:
+                points += extra or 0.0
+            if cell in self.graded:
+                name = self.graded[cell]
+                entry.marks[name] = Given(points, by_hand is not None)
+        return found
 
     def results(self) -> list[ClassResult]:
         """How the class did, test by test."""
@@ -309,6 +364,17 @@ class Ledger:
         found = self._find(student)
         self.db.commit()  # nothing stays locked
         return (found and found.penalty) or 0.0
+
+
+def points_of(graded: NotebookNode) -> dict[str, float | None]:
+    """The points that the tests of a graded notebook have given; None: a person's to give."""
+    cells = {cell.metadata.nbgrader.grade_id: cell for cell in _registered(graded)}
+    tests = (
+        (name, cell)
+        for name, cell in cells.items()
+        if is_grade(cell) and not is_solution(cell)
+    )
+    return {name: determine_grade(cell)[0] for name, cell in tests}
 
 
 def _registered(notebook: NotebookNode | None) -> list[NotebookNode]:

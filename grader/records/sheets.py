@@ -12,6 +12,7 @@ import hashlib
 import json
 import os
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,7 @@ def current_sheet(course: Course, homework: str) -> Sheet:
     course.gradebook().close()  # or it is said why it cannot be used
     mark = course.folder / "verdicts" / homework / "registered"
     gradebook = course.nbgrader.db_url.encode()
-    now = hashlib.sha256(_source(homework).read_bytes() + gradebook).hexdigest()
+    now = hashlib.sha256(source(homework).read_bytes() + gradebook).hexdigest()
     before = mark.read_text() if mark.exists() else ""
     try:
         if before == now:
@@ -50,6 +51,19 @@ def current_sheet(course: Course, homework: str) -> Sheet:
     register(course, homework)
     files.write(mark, now)
     return load_sheet(course, homework)
+
+
+def sheet_to_come(course: Course, homework: str) -> Sheet:
+    """The homework's sheet as a release would make it; the gradebook knows nothing of it.
+
+    Raises:
+        CourseError: nbgrader cannot make it, or the homework's rules make no sense.
+    """
+    with files.scratch(course.folder) as folder:
+        trial = Course(folder)
+        trial.nbgrader.db_url = f"sqlite:///{folder / 'gradebook.db'}"
+        register(trial, homework)
+        return replace(load_sheet(trial, homework), salt=course.secret())
 
 
 def load_sheet(course: Course, homework: str) -> Sheet:
@@ -90,14 +104,15 @@ def load_sheet(course: Course, homework: str) -> Sheet:
                     points=points,
                 )
             )
-    rules, order = _rules(_source(homework))
+    rules, order = _rules(source(homework))
     cells.sort(key=lambda cell: order.get(cell.name, len(order)))
-    others = _others(_source(homework))
+    others = _others(source(homework))
     salt = course.secret()
     return Sheet(homework, tuple(cells), **rules, salt=salt, others=others)
 
 
-def _source(homework: str) -> Path:
+def source(homework: str) -> Path:
+    """The notebook from which a homework is released."""
     return ROOT / "solutions" / homework / f"{homework}.ipynb"
 
 
