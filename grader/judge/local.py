@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import threading
 from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -17,6 +18,7 @@ from grader.notebook.sheet import Cell, Sheet
 from grader.notebook.verdict import Verdict
 
 RETRIES = 1  # for a submission whose worker has died, or that took too long
+PATIENCE = 5  # seconds for a pool to notice that it was ended
 
 
 class Task(NamedTuple):
@@ -144,10 +146,14 @@ class Local:
     def close(self) -> None:
         # before the pools forget them
         processes = [p for pool in self.pools for p in (pool._processes or {}).values()]
+        threads = [pool._executor_manager_thread for pool in self.pools]
         for pool in self.pools:
             pool.shutdown(wait=False, cancel_futures=True)
         for process in processes:
             process.kill()
+        for thread in threads:  # while one ends, Python cannot: it wakes them all
+            if isinstance(thread, threading.Thread):
+                thread.join(PATIENCE)
         self.pools = []
         self.sandbox.close()
 

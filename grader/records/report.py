@@ -26,7 +26,7 @@ from grader.records.feedback import titles, why_nothing
 from grader.records.ledger import Entry, Ledger
 from grader.records.sheets import load_sheet, source
 
-WIDTHS = (0.25, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500)  # points of a bar
+WIDTHS = (1, 2, 5, 10, 20, 50, 100, 200, 500)  # points of a bar
 BARS = 12  # at most
 SLOWEST = 5
 LOOK = "worth a look: "
