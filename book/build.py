@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import yaml
+from pack import write_wheel
 
 from byhand import mnist
 
@@ -36,6 +37,7 @@ ROOT = Path(__file__).resolve().parents[1]
 BOOK = ROOT / "book"
 BUILD = ROOT / "_build"
 SITE = BUILD / "html"
+LIBRARY = Path(mnist.__file__).parent
 STAMP = BUILD / "built-from"  # holds the fingerprint of the last sound build
 NOT_INPUT = {"node_modules", "__pycache__", ".ipynb_checkpoints"}
 
@@ -96,6 +98,7 @@ def build(everything: bool, jobs: int) -> None:
         shutil.rmtree(cache, ignore_errors=True)
     run_chapters(chapters(), cache, jobs)
     make_pages(cache)
+    write_wheel(ROOT, LIBRARY, SITE / "byhand")
     STAMP.write_text(made_from)
     os.utime(cache)  # the last to be forgotten
     forget_old_results(cache.parent)
@@ -113,14 +116,15 @@ def forget_old_results(caches: Path, keep: int = 4) -> None:
 
 def result_fingerprint() -> str:
     """Hash what the chapters' results depend on besides their own code."""
-    library = Path(mnist.__file__).parent
     facts = [platform.python_version(), data_set(), *installed_versions()]
-    return _hash(facts, _files(library))
+    return _hash(facts, _files(LIBRARY))
 
 
 def page_fingerprint() -> str:
-    """Hash all that the pages are made from."""
-    configuration = [ROOT / "_config.yml", ROOT / "_toc.yml"]
+    """Hash all that the pages, and what is served with them, are made from."""
+    names = ("_config.yml", "_toc.yml", "pyproject.toml", "LICENSE", "LICENSE-TEXT")
+    configuration = [ROOT / name for name in names]
+    configuration += sorted(ROOT.glob("assignments/*/*.ipynb"))
     return _hash([result_fingerprint()], [*configuration, *_files(BOOK)])
 
 

@@ -7,6 +7,7 @@
 - :mod:`byhand.check`   is what I built right? closeness, gradients, equality to torch
 - :mod:`byhand.practice`  is my layer right? the smallest case that fails, drawn
 - :mod:`byhand.prose`   sentences whose numbers are computed
+- :mod:`byhand.missing` what a machine lacks, installed
 """
 
 import importlib
@@ -14,6 +15,7 @@ import importlib
 MODULES = ("check", "data", "figures", "plots", "practice")
 FUNCTIONS = {
     "default_device": "device",
+    "install_missing": "missing",
     "say": "prose",
     "seconds": "device",
     "seed_everything": "device",

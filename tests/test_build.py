@@ -83,10 +83,12 @@ def code(source: str, **mystnb):
 def book(tmp_path):
     """A function that writes a small book with the given pages and builds it."""
     (tmp_path / "book").mkdir()
-    for name in ("_config.yml", "constraints.txt"):
+    texts = ("_config.yml", "constraints.txt", "pyproject.toml")
+    for name in (*texts, "LICENSE", "LICENSE-TEXT"):
         shutil.copy(ROOT / name, tmp_path)
     for name in (
         "build.py",
+        "pack.py",
         "warm_kernels.py",
         "package.json",
         "package-lock.json",

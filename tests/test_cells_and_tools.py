@@ -251,6 +251,28 @@ def test_what_is_added_to_a_given_cell_is_kept():
     assert "setup: what else stands in it is kept in a cell of its own" in notes
 
 
+# how the given cell began when its library came from a repository by pip's magic
+EARLIER = """\
+try:
+    import byhand
+except ImportError:  # on Colab, say: install the course's library
+    %pip install -q "byhand @ git+https://github.com/an-owner/a-course"
+"""
+
+
+@pytest.mark.parametrize("lost", [False, True])
+def test_a_copy_from_last_year_is_put_right(lost):
+    """Its given cell installed the library in another way; none of that stays."""
+    notebook = homework()
+    now = source(notebook, "setup")
+    before = now[now.index("\n\nimport itertools") :]
+    notebook.cells[at(notebook, "setup")].source = EARLIER + before
+    found, _ = mended(stripped(notebook) if lost else notebook)
+    assert source(found, "setup") == now
+    assert not [c.source for c in found.cells if "%pip" in c.source]
+    check_full(stripped(notebook) if lost else copy.deepcopy(notebook))
+
+
 def test_work_in_a_test_is_kept_just_above_it():
     notebook = homework()
     work = "def helper(x):\n    return x"

@@ -5,9 +5,9 @@ import tomllib
 from importlib.metadata import distributions, version
 from pathlib import Path
 
-import nbformat
 import pytest
 import yaml
+from addresses import configured
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
@@ -64,19 +64,25 @@ def test_conda_installs_what_make_installs():
 
 
 def test_the_address_of_the_project_is_the_same_everywhere():
-    address = PROJECT["urls"]["Repository"]
-    config = yaml.safe_load((ROOT / "_config.yml").read_text())
-    assert config["repository"]["url"] == address
-    setups = 0
-    for path in ROOT.glob("book/*.ipynb"):
-        for cell in nbformat.read(path, 4).cells:
-            if cell.id == "setup":
-                setups += 1
-                assert f"git+{address}" in cell.source, path.name
-    assert setups >= 2
-    for page in [ROOT / "README.md", *ROOT.glob("book/*.md")]:
-        for link in re.findall(
-            r"https://github\.com/([\w-]+/[\w-]+)", page.read_text()
-        ):
-            if link.startswith("deep-learning-by-hand/"):
-                assert address.endswith(link), f"{page.name}: {link}"
+    addresses = configured()
+    assert PROJECT["urls"]["Repository"] == addresses.repository
+    assert PROJECT["urls"]["Homepage"] == addresses.site
+    owner = addresses.name.split("/")[0]
+    host, _, path = addresses.site.removeprefix("https://").partition("/")
+    assert (host, path) == (f"{owner}.github.io", addresses.name.split("/")[1])
+    texts = ["README.md", "CITATION.cff", "_config.yml", "book/*.md", "*/*/*.ipynb"]
+    for page in [p for pattern in texts for p in ROOT.glob(pattern)]:
+        found = re.findall(
+            rf"github(?:\.com)?/({owner}/[\w-]+)", page.read_text("utf8")
+        )
+        assert set(found) <= {addresses.name}, page.name
+
+
+def test_homeworks_are_offered_in_the_book():
+    text = (ROOT / "book/index.md").read_text()
+    addresses = configured()
+    colab = "https://colab.research.google.com/github"
+    for path in ROOT.glob("assignments/*/*.ipynb"):
+        file = path.relative_to(ROOT)
+        assert f"({colab}/{addresses.name}/blob/{addresses.branch}/{file})" in text
+        assert f"(../{file})" in text
