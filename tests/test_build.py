@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from zipfile import ZipFile
 
 import nbformat
 import pytest
@@ -144,6 +145,28 @@ def test_only_what_changed_runs_again(book):
     assert "Chapters: 1 to run, 1 unchanged." in again.stdout
     assert "a.ipynb ..." in again.stdout and "b.ipynb ..." not in again.stdout
     assert "48" in (book.root / "_build/html/book/a.html").read_text()
+
+
+def test_homeworks_and_the_library_are_served_with_the_pages(book):
+    homework = book.root / "assignments" / "hw" / "hw.ipynb"
+    homework.parent.mkdir(parents=True)
+    homework.write_text('{"cells": []}')
+    link = "[download](../assignments/hw/hw.ipynb)"
+    result = book(a=[markdown(f"# A\n\nTake it: {link}.")], b=[markdown("# B")])
+    assert result.returncode == 0, result.stdout + result.stderr
+    pages = book.root / "_build" / "html"
+    (served,) = pages.glob("_downloads/*/hw.ipynb")
+    assert served.read_text() == homework.read_text()
+    text = (pages / "book" / "a.html").read_text()
+    assert f'href="../{served.relative_to(pages)}"' in text
+    (wheel,) = (pages / "byhand").glob("byhand-*-py3-none-any.whl")
+    names = ZipFile(wheel).namelist()
+    assert {"byhand/__init__.py", "byhand/figures/kit.js"} <= set(names)
+    assert not [name for name in names if not name.startswith("byhand")]
+    # a notebook that is opened there finds the library by the first cell's ../../byhand
+    assert (served.parent / "../../byhand").resolve() == wheel.parent
+    homework.write_text('{"cells": [1]}')  # handed out anew
+    assert "Built in" in book().stdout
 
 
 def test_a_failing_chapter_is_named_and_nothing_is_published(book):

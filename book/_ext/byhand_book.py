@@ -8,6 +8,7 @@ from sphinx.application import Sphinx
 
 # The order is that in which pages pass through them.
 EXTENSIONS = (
+    "downloads",
     "katex_math",
     "icons",
     "light_page",
