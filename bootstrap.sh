@@ -53,6 +53,7 @@ if ! command -v dot >/dev/null; then
   try graphviz "https://graphviz.org/download/ (pictures of networks need its program dot)"
 fi
 
+# -- instructors only
 if [ "$(uname)" = Linux ] && ! command -v bwrap >/dev/null; then
   try bubblewrap "https://github.com/containers/bubblewrap (grading needs its program bwrap)"
 fi
@@ -61,6 +62,7 @@ if [ "$purpose" = test ] && [ "$(uname)" = Linux ] \
   && ! compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null; then
   try postgresql "https://www.postgresql.org (one test keeps the gradebook in it)"
 fi
+# -- for all
 
 if [ "$purpose" = test ] && ! "$venv/bin/python" -m tests.support.browser 2>/dev/null; then
   if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then

@@ -3,20 +3,23 @@
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
+# -- instructors only
 from grader import startup
 
 # as the grader's own commands do: seconds of every process that runs tests
 startup.without_address_grammar()
 startup.without_server_extensions()
 
-
+# -- for all
 # Files, and a folder, that `-m "not slow"` leaves out, unread: what they import takes long,
 # too. Single tests of other files are marked there.
 SLOW = {
     "figures": "figures, in a browser",
-    "test_attacks.py": "the grader, on 150 hostile submissions",
     "test_build.py": "books are built",
     "test_chapters.py": "all chapters run",
+    "test_pages.py": "the book is built, and read in a browser",
+    # -- instructors only
+    "test_attacks.py": "the grader, on 150 hostile submissions",
     "test_collect.py": "the grader and nbgrader's exchange",
     "test_engines.py": "the grader, on each engine",
     "test_course_loop.py": "the grader, on a class of ten",
@@ -26,7 +29,6 @@ SLOW = {
     "test_forbidden_calls.py": "the grader, on 100 who do what is forbidden",
     "test_habits.py": "the grader, on 250 who write what people write",
     "test_homeworks.py": "homeworks, on all that is known to be wrong or right",
-    "test_pages.py": "the book is built, and read in a browser",
     "test_practice.py": "networks of homeworks",
     "test_project.py": "the grader, on reports",
     "test_quiet_end.py": "processes that are ended while they start",
@@ -35,6 +37,7 @@ SLOW = {
     "test_sandbox.py": "the sandbox",
     "test_tls.py": "a Dask cluster",
     "test_validate.py": "kernels that run homeworks",
+    # -- for all
 }
 
 
@@ -50,6 +53,7 @@ def pytest_collection_modifyitems(items):
             item.add_marker("slow")
 
 
+# -- instructors only
 @pytest.fixture(scope="session")
 def forked_grader():
     """Commands of this repository's grader, without its imports each time."""
@@ -98,6 +102,9 @@ def html(tmp_path) -> str:
     from tests.support.pages import page_in
 
     return page_in(tmp_path / "course")
+
+
+# -- for all
 
 
 class ByPage(LoadScopeScheduling):

@@ -408,6 +408,7 @@ def test_links_and_anchors_lead_somewhere(site):
     assert len(pages) >= len(PAGES)
 
 
+# -- instructors only
 def test_the_feedback_page(site, chromium, html):
     """What students get back: nothing is asked for, and axe finds nothing."""
     for theme, width in itertools.product(THEMES, WIDTHS):
@@ -425,3 +426,6 @@ def test_the_feedback_page(site, chromium, html):
         assert violations(tab, theme, width) == []
         assert seen.requests == [] and seen.complaints == []
         context.close()
+
+
+# -- for all

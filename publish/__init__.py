@@ -1,0 +1,1 @@
+"""The students' repository, written from the instructors': ``python -m publish FOLDER``."""
