@@ -90,11 +90,10 @@ def readable(name: str, content: bytes) -> str:
     text = content.decode("utf8", errors="ignore")
     if name.endswith(".ipynb"):
         return "\n".join(_strings(json.loads(text)))
-    if name.endswith((".html", ".svg")):
-        # a page's own data may hold text as well: tags go, their contents stay
-        return html.unescape(re.sub(r"<[^<>]*>", "", text))
-    if name.endswith((".js", ".json")):
-        return text.encode().decode("unicode_escape", errors="ignore")
+    if name.endswith((".html", ".svg")):  # scripts, too: their data may hold text
+        text = html.unescape(re.sub(r"<[^<>]*>", "", text))
+    if name.endswith((".html", ".js", ".json")):
+        text += "\n" + _unquoted(text)
     return text
 
 
@@ -102,6 +101,12 @@ def folder(path: Path) -> dict[str, bytes]:
     """Return the files of a folder, by their paths in it."""
     paths = (found for found in sorted(path.rglob("*")) if found.is_file())
     return {found.relative_to(path).as_posix(): found.read_bytes() for found in paths}
+
+
+def _unquoted(text: str) -> str:
+    """What stands in the strings of JSON and JavaScript."""
+    text = re.sub(r"\\u([0-9a-fA-F]{4})", lambda code: chr(int(code[1], 16)), text)
+    return re.sub(r"\\(.)", lambda sign: "\n" if sign[1] == "n" else sign[1], text)
 
 
 def _strings(node: object) -> Iterator[str]:

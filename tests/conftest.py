@@ -31,6 +31,7 @@ SLOW = {
     "test_homeworks.py": "homeworks, on all that is known to be wrong or right",
     "test_practice.py": "networks of homeworks",
     "test_project.py": "the grader, on reports",
+    "test_publish.py": "all that is published is searched",
     "test_quiet_end.py": "processes that are ended while they start",
     "test_release.py": "all homeworks are released",
     "test_report.py": "the grader, and its page in a browser",

@@ -206,6 +206,7 @@ def test_the_pages_in_a_folder_will_do(machine, tmp_path, monkeypatch, way):
     assert result.stdout == f"{laptop.site_packages}/byhand/__init__.py True\n"
 
 
+@pytest.mark.slow
 def test_offline_it_says_what_to_do(machine):
     laptop = machine()
     result = laptop.run(Addresses(NOWHERE, NOWHERE).first_cell)
@@ -215,6 +216,7 @@ def test_offline_it_says_what_to_do(machine):
     )
 
 
+@pytest.mark.slow
 def test_without_pytorch_it_says_how_to_get_it(machine, served):
     laptop = machine(without=("torch",))
     result = laptop.run(Addresses(f"{served}/site", NOWHERE).first_cell)
@@ -223,6 +225,7 @@ def test_without_pytorch_it_says_how_to_get_it(machine, served):
     assert laptop.installed() == {"byhand"}
 
 
+@pytest.mark.slow
 def test_what_pip_cannot_get_is_named(machine, served, monkeypatch):
     laptop = machine()
     monkeypatch.setenv("PIP_INDEX_URL", NOWHERE)

@@ -409,6 +409,14 @@ def test_links_and_anchors_lead_somewhere(site):
 
 
 # -- instructors only
+def test_no_solution_is_in_the_pages(site):
+    from publish.leaks import Secrets, folder
+
+    pages = folder(site)
+    assert [name for name in pages if name.endswith(".whl")]
+    assert Secrets.of(ROOT).found_in(pages) == []
+
+
 def test_the_feedback_page(site, chromium, html):
     """What students get back: nothing is asked for, and axe finds nothing."""
     for theme, width in itertools.product(THEMES, WIDTHS):
