@@ -62,7 +62,8 @@ addresses: setup  ## write the addresses of _config.yml wherever else they stand
 	@$(GRADER) release
 
 publish: setup  ## write what students and readers may have: TO=folder
-	@$(PY) -m publish "$(if $(TO),$(TO),$(error Say where: make publish TO=folder))"
+	@$(PY) -m publish "$(if $(TO),$(TO),$(error Say where: make publish TO=folder))" \
+	  $(WITHOUT:%=--without %)
 
 bench: setup  ## our figures beside their rivals, measured in one run
 	@$(PY) -m benchmarks

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from publish.leaks import Secrets
-from publish.tree import ROOT, PublishError, public_files, write
+from publish.tree import ROOT, PublishError, public_files, without, write
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -17,9 +17,18 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument(
         "--overwrite", action="store_true", help="files of others that are in the way"
     )
+    parser.add_argument(
+        "--without",
+        action="append",
+        default=[],
+        metavar="HOMEWORK",
+        help="one that students are to get later, e.g. hw3_training",
+    )
     options = parser.parse_args(argv)
     try:
         files = public_files(ROOT)
+        for homework in options.without:
+            files = without(files, homework)
         leaks = Secrets.of(ROOT).found_in(files)
         if leaks:
             print("Nothing was published: this would be read by students.")

@@ -76,6 +76,21 @@ def public_files(root: Path = ROOT) -> dict[str, bytes]:
     return dict(sorted(found.items()))
 
 
+def without(files: dict[str, bytes], homework: str) -> dict[str, bytes]:
+    """Return the files without a homework that is to come later, and its row.
+
+    Raises:
+        PublishError: there is no such homework.
+    """
+    place = f"assignments/{homework}/"
+    left = {name: files[name] for name in files if not name.startswith(place)}
+    if left == files:
+        raise PublishError(f"There is no homework {homework} in assignments/.")
+    rows = files["book/index.md"].decode("utf8").splitlines(keepends=True)
+    kept = "".join(row for row in rows if place not in row)
+    return left | {"book/index.md": kept.encode("utf8")}
+
+
 def public_version(name: str, content: bytes) -> bytes:
     """Return a file as students get it: without the instructors' parts.
 

@@ -93,6 +93,19 @@ def test_no_module_imports_what_is_not_there(files):
                     assert module in there, f"{name} imports {module}"
 
 
+def test_a_homework_can_come_later(files):
+    fewer = tree.without(files, "hw3_training")
+    assert files.keys() - fewer.keys() == {
+        "assignments/hw3_training/hw3_training.ipynb"
+    }
+    before, after = (f["book/index.md"].decode() for f in (files, fewer))
+    (row,) = set(before.splitlines()) - set(after.splitlines())
+    assert row.startswith("| Homework 3 |")
+    assert not [n for n, c in fewer.items() if b"assignments/hw3_training" in c]
+    with pytest.raises(tree.PublishError, match="no homework hw3 "):
+        tree.without(files, "hw3")
+
+
 def test_links_lead_somewhere(files):
     text = files["README.md"].decode()
     for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", text):
