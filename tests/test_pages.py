@@ -265,7 +265,7 @@ def test_pictures_load_and_have_a_text_of_their_own(visit, page):
 
 @each_chapter
 def test_launch_buttons(visit, site, address, page):
-    colab, hub, download = visit(page).facts["launch"]
+    colab, binder, hub, download = visit(page).facts["launch"]
     repository, branch = CONFIG["repository"]["url"], CONFIG["repository"]["branch"]
     *_, owner, name = repository.split("/")
     buttons = CONFIG["launch_buttons"]
@@ -273,6 +273,10 @@ def test_launch_buttons(visit, site, address, page):
     assert (
         colab
         == f"{buttons['colab_url']}/github/{owner}/{name}/blob/{branch}/{notebook}"
+    )
+    assert binder == (
+        f"{buttons['binderhub_url']}/v2/gh/{owner}/{name}/{branch}"
+        f"?urlpath=lab/tree/{notebook}"
     )
     assert hub.startswith(f"{buttons['jupyterhub_url']}/hub/user-redirect/git-pull?")
     assert parse_qs(urlsplit(hub).query) == {
@@ -368,7 +372,7 @@ def test_readable_without_javascript(address, chromium):
     tab.goto(f"{address}{(CHAPTERS or PAGES)[0]}.html", wait_until="load")
     assert tab.locator("article h1").is_visible()
     assert not tab.locator(".theme-switch-button").is_visible()
-    assert not CHAPTERS or tab.locator(".launch a").count() == 3
+    assert not CHAPTERS or tab.locator(".launch a").count() == 4
     context.close()
 
 

@@ -1,4 +1,4 @@
-"""Colab, JupyterHub and download, in one row under each chapter's title.
+"""Colab, Binder, JupyterHub and download, in one row under each chapter's title.
 
 The theme knows the addresses (from `launch_buttons` and `repository` in
 `_config.yml`) but hides them in two menus that need a script. A row of plain links
@@ -13,7 +13,11 @@ from html import escape
 from docutils.nodes import document
 from sphinx.application import Sphinx
 
-LABELS = {"Colab": "Open in Colab", "JupyterHub": "Open in JupyterHub"}
+LABELS = {
+    "Colab": "Open in Colab",
+    "Binder": "Open in Binder",
+    "JupyterHub": "Open in JupyterHub",
+}
 
 
 def add_row(
