@@ -1,6 +1,6 @@
 """The figures in Chromium: from a hand's movement to the picture that answers it.
 
-Each slider of each figure is moved to and fro, and the time is taken from the event
+Each slider of each figure is moved on, step by step, and the time is taken from the event
 until the frame that follows has been drawn; the browser does not wait for the
 screen's next refresh. Two presets are measured as well as the state at the start.
 
@@ -30,8 +30,9 @@ MOVE = """async (rounds) => {
   const sliders = [...document.querySelectorAll(".bh-figure input[type=range]")]
     .filter((slider) => slider.offsetParent);
   for (const slider of sliders) {
+    let up = true;
     for (let round = 0; round < rounds; round++) {
-      const up = round % 2 === (Number(slider.value) < Number(slider.max) ? 0 : 1);
+      if (slider.value === slider.max) up = false;
       up ? slider.stepUp() : slider.stepDown();
       const start = performance.now();
       slider.dispatchEvent(new Event("input", { bubbles: true }));

@@ -128,6 +128,7 @@ export default figure({
 
     let run, points, key, from;
     const space = {};
+    const runs = new Map();
     function prepare() {
       const now = Object.fromEntries(SETTINGS.map((name) => [name, stage.get(name)]));
       const mine = now.data === "own" && stage.get("points");
@@ -135,7 +136,10 @@ export default figure({
       if (wanted === key && mine === from) return;
       [key, from] = [wanted, mine];
       points = mine || toy(now.data, now.noise, 3 * now.seed);
-      run = new Run(now, points, mine ? [] : toy(now.data, now.noise, 3 * now.seed + 1));
+      run = (!mine && runs.get(key)) || new Run(now, points, mine ? [] : toy(now.data, now.noise, 3 * now.seed + 1));
+      runs.delete(key);
+      runs.set(key, run); // the last one used is the last to go
+      if (runs.size > 9) runs.delete(runs.keys().next().value);
       const size = `${now.depth} ${now.width}`;
       if (space.size !== size) {
         Object.assign(space, { size, rows: room(run.layers, SIDE * SIDE) });
@@ -334,7 +338,7 @@ export default figure({
       prepare();
       colours();
       own.style.display = stage.get("data") === "own" ? "" : "none";
-      run.go(step(), first ? Infinity : reduced.matches ? 300 : 6);
+      run.go(step(), first ? Infinity : reduced.matches ? 300 : 4);
       first = false;
       const now = Math.min(step(), run.done);
       if (now < step() && run.train.n) stage.redraw(); // the rest in the next frame

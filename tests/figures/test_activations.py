@@ -86,7 +86,7 @@ def test_activations_answer(show):
     assert "has mean 0 and spread 0.628" in says.inner_text()
     tab.get_by_role("slider", name="mean of arrivals").press("End")
     settle(tab)
-    assert "has mean 1.00 " in says.inner_text()
+    assert "has mean 1.000 " in says.inner_text()
     box = tab.locator("canvas").first.bounding_box()
     middle = box["x"] + 30 + (box["width"] - 94) / 2
     tab.mouse.move(middle, box["y"] + 280)
@@ -96,7 +96,7 @@ def test_activations_answer(show):
     settle(tab)
     assert "has mean 0 " in says.inner_text()
     assert not tab.get_by_role("slider", name="slope a").is_visible()
-    tab.get_by_label("activation").first.select_option("Leaky ReLU")
+    tab.get_by_role("combobox", name="activation").select_option("Leaky ReLU")
     settle(tab)
     tab.get_by_role("slider", name="slope a").press("End")
     settle(tab)
