@@ -44,7 +44,8 @@ export function orthogonal(vectors) {
   const turn = turned.map((_, i) => Float64Array.from({ length: count }, (_, j) => (i === j ? 1 : 0)));
   const rotate = (a, b, cos, sin) => {
     for (let i = 0; i < a.length; i++) {
-      const [x, y] = [a[i], b[i]];
+      const x = a[i];
+      const y = b[i];
       a[i] = cos * x - sin * y;
       b[i] = sin * x + cos * y;
     }
@@ -81,7 +82,12 @@ export function takeApart(atPoints, onGrid, P) {
   const vectors = wide ? rows : Array.from({ length: P }, (_, j) => Float64Array.from(rows, (row) => row[j]));
   const { turned, turn, squares } = orthogonal(vectors);
   const parts = wide ? turned : turn;
-  const values = (places) => parts.map((part) => Float64Array.from(places, (row) => scale * dot(row, part, P)));
+  const values = (places) =>
+    parts.map((part) => {
+      const found = new Float64Array(places.length);
+      for (let i = 0; i < found.length; i++) found[i] = scale * dot(places[i], part, P);
+      return found;
+    });
   return { parts, squares, sides: wide ? turn : turned, fits: values(onGrid), hits: values(atPoints) };
 }
 
