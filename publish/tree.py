@@ -11,6 +11,8 @@ import subprocess
 from fnmatch import fnmatch
 from pathlib import Path
 
+import nbformat
+
 ROOT = Path(__file__).resolve().parents[1]
 OWN = Path(__file__).resolve().parent / "files"
 LIST = ".published"  # in the folder: what was written there
@@ -86,9 +88,12 @@ def without(files: dict[str, bytes], homework: str) -> dict[str, bytes]:
     left = {name: files[name] for name in files if not name.startswith(place)}
     if left == files:
         raise PublishError(f"There is no homework {homework} in assignments/.")
-    rows = files["book/index.md"].decode("utf8").splitlines(keepends=True)
-    kept = "".join(row for row in rows if place not in row)
-    return left | {"book/index.md": kept.encode("utf8")}
+    home = nbformat.reads(files["book/index.ipynb"].decode("utf8"), 4)
+    for cell in home.cells:
+        rows = cell.source.splitlines(keepends=True)
+        cell.source = "".join(row for row in rows if place not in row)
+    text = nbformat.writes(home, version=nbformat.NO_CONVERT) + "\n"
+    return left | {"book/index.ipynb": text.encode("utf8")}
 
 
 def public_version(name: str, content: bytes) -> bytes:

@@ -150,7 +150,7 @@ COVERAGE = {
             "measured rate": "loglog",
             "the curriculum's numbers": "0.2105, 0.01885, 1.203e-3",
         },
-        "Any curve": {"error against width": "state"},
+        "Any curve": {"error against width": "largest error"},
         "More inputs than one": {"ridges": "ridge", "dimension": "curse"},
         "Existence is not training": {"constructed against trained": "constructed"},
         "What depth adds: folding": {"sawtooth": "sawtooth", "Telgarsky": "Telgarsky"},

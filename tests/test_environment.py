@@ -5,6 +5,7 @@ import tomllib
 from importlib.metadata import distributions, version
 from pathlib import Path
 
+import nbformat
 import pytest
 import yaml
 from addresses import configured
@@ -79,7 +80,8 @@ def test_the_address_of_the_project_is_the_same_everywhere():
 
 
 def test_homeworks_are_offered_in_the_book():
-    text = (ROOT / "book/index.md").read_text()
+    cells = nbformat.read(ROOT / "book/index.ipynb", 4).cells
+    text = "\n".join(cell.source for cell in cells)
     addresses = configured()
     colab = "https://colab.research.google.com/github"
     for path in ROOT.glob("assignments/*/*.ipynb"):

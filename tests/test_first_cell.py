@@ -244,7 +244,12 @@ def test_what_pip_cannot_get_is_named(machine, served, monkeypatch):
 def test_another_address_is_written_everywhere(tmp_path):
     for name in ("_config.yml", "pyproject.toml", "README.md", "CITATION.cff"):
         shutil.copy(ROOT / name, tmp_path)
-    for pattern in ("book/*.md", "book/0[12]*.ipynb", "solutions/*/*.ipynb"):
+    for pattern in (
+        "book/*.md",
+        "book/0[12]*.ipynb",
+        "book/index.ipynb",
+        "solutions/*/*.ipynb",
+    ):
         for path in ROOT.glob(pattern):
             target = tmp_path / path.relative_to(ROOT)
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -264,7 +269,7 @@ def test_another_address_is_written_everywhere(tmp_path):
             cells = nbformat.read(path, 4).cells
             first = next(c for c in cells if c.cell_type == "code")
             assert first.source.startswith(new.first_cell + "\n")
-    assert f"/github/{new.name}/blob/v2/" in (tmp_path / "book/index.md").read_text()
+    assert f"/github/{new.name}/blob/v2/" in (tmp_path / "book/index.ipynb").read_text()
 
 
 def test_longer_names_are_other_names():
