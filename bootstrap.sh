@@ -64,6 +64,11 @@ if [ "$purpose" = test ] && [ "$(uname)" = Linux ] \
 fi
 # -- for all
 
+if [ "$purpose" = test ] && [ "$(uname)" = Linux ] \
+  && ! command -v firefox-esr >/dev/null && ! command -v firefox >/dev/null; then
+  try firefox-esr "https://www.mozilla.org/firefox (the figures are tried in it, too)"
+fi
+
 if [ "$purpose" = test ] && ! "$venv/bin/python" -m tests.support.browser 2>/dev/null; then
   if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
     try chromium "https://www.chromium.org (the tests of the published pages need a browser)"

@@ -25,7 +25,10 @@ PUBLIC = (
     *("environment.yml", "book/*", "byhand/*", "assignments/*"),
     # tests that need no solution
     *("tests/__init__.py", "tests/conftest.py", "tests/figures/*"),
-    *(f"tests/support/{name}.py" for name in ("__init__", "browser", "figures")),
+    *(
+        f"tests/support/{name}.py"
+        for name in ("__init__", "browser", "figures", "firefox")
+    ),
     *(
         f"tests/test_{name}.py"
         for name in (
