@@ -1,5 +1,6 @@
 /* The latent plane of a VAE: encoder and decoder run here, on the chapter's weights. */
-import { clamp, figure, finite, fixed, fromBase64, inkStroke, line, make, number, paintPixels, toBase64, unpackLayers } from "./kit.js";
+import { clamp, figure, finite, fixed, line, make, number } from "./kit.js";
+import { fromBase64, inkStroke, paintPixels, toBase64, unpackLayers } from "./pixels.js";
 
 /* y = s·(W x) + b for each row; the pixels of a digit are mostly 0, which cost nothing. */
 function linear({ rows, columns, weight, scale, bias }, x, relu) {

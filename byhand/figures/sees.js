@@ -1,5 +1,6 @@
 /* What a convnet sees: the network runs here, forward and back to the picture. */
-import { clamp, figure, finite, fixed, fromBase64, inkStroke, make, number, paintPixels, random, toBase64, unpackLayers } from "./kit.js";
+import { clamp, figure, finite, fixed, make, number, random } from "./kit.js";
+import { fromBase64, inkStroke, paintPixels, toBase64, unpackLayers } from "./pixels.js";
 
 /* A convolution ready to run: its weights as numbers, rows (T, Q) and columns (Q, T),
    and for each output cell the Q places of the input that it sees; −1 is padding. */

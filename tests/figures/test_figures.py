@@ -25,7 +25,7 @@ def test_sizes():
     for path in FOLDER.glob("*.js"):
         assert 1000 < path.stat().st_size <= 20_000, path.name
     assert (ROOT / "book/_assets/widget-host.js").stat().st_size <= 8_000
-    modules = {path.stem for path in FOLDER.glob("*.js")} - {"kit", "network"}
+    modules = {path.stem for path in FOLDER.glob("*.js")} - {"kit", "network", "pixels"}
     assert modules == {path.stem for path in FOLDER.glob("*.py")} - {
         "__init__",
         "figure",
