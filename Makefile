@@ -27,7 +27,7 @@ check:  ## before each commit: formatting, lint, types, unit tests, in a minute
 	@OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 -m "not slow"
 
 # tests that keep one processor busy and watch no clock: two at a time
-SINGLE := $(wildcard tests/test_homeworks.py tests/test_pages.py)
+SINGLE := $(wildcard tests/test_homeworks.py tests/test_pages.py tests/figures)
 
 test:  ## every test: library, chapters, homeworks, grading loop, pages in a browser
 	@./bootstrap.sh test
