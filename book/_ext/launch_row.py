@@ -9,10 +9,16 @@ when the theme shows plain links.
 """
 
 from html import escape
+from urllib.parse import urlsplit
 
 from docutils.nodes import document
 from sphinx.application import Sphinx
+from sphinx.util import logging
 
+logger = logging.getLogger(__name__)
+
+# What stands in _config.yml until somebody puts an address there (RFC 2606).
+NOBODYS = "example.org"
 LABELS = {
     "Colab": "Open in Colab",
     "Binder": "Open in Binder",
@@ -37,7 +43,7 @@ def add_row(
         button
         for group in context["header_buttons"]
         for button in group.get("buttons", [])
-        if button["text"] in LABELS
+        if button["text"] in LABELS and is_set(button["url"])
     ]
     links = [
         f'<a href="{escape(button["url"])}">{LABELS[button["text"]]}</a>'
@@ -52,6 +58,24 @@ def add_row(
     context["body"] = context["body"].replace("</h1>", "</h1>" + row, 1)
 
 
+def is_set(address: str) -> bool:
+    """Whether an address is somebody's, and no placeholder."""
+    host = urlsplit(address).hostname or ""
+    return not f".{host}".endswith(f".{NOBODYS}")
+
+
+def say_what_is_not_set(app: Sphinx, exception: Exception | None) -> None:
+    """Name the settings that would show a button (a handler of `build-finished`)."""
+    for name, address in app.config.html_theme_options["launch_buttons"].items():
+        if str(address).startswith("http") and not is_set(address):
+            logger.info(
+                "A button is not shown: launch_buttons.%s in _config.yml is %s.",
+                name,
+                address,
+            )
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("html-page-context", add_row, priority=900)
+    app.connect("build-finished", say_what_is_not_set)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
