@@ -2,12 +2,12 @@
 
 import argparse
 import io
-import os
 import sys
 from pathlib import Path
 from types import ModuleType
 
 from grader import startup
+from grader.course import root
 from grader.errors import CourseError, SandboxError
 from grader.judge.engine import Engine
 from grader.judge.engines import ENGINES
@@ -54,7 +54,7 @@ def _early_engine(options: argparse.Namespace) -> Engine | None:
         None,
     ):
         return None
-    folder = options.course or Path(os.environ.get("BYHAND_COURSE", "course"))
+    folder = root.folder(root.find(options.course), options.course)
     pattern = f"{options.homework}*"
     students = {path.parent.name for path in folder.glob(f"submitted/*/{pattern}")}
     done = {path.name for path in folder.glob(f"verdicts/{pattern}/graded/*")}

@@ -29,6 +29,7 @@ SLOW = {
     "test_forbidden_calls.py": "the grader, on 100 who do what is forbidden",
     "test_habits.py": "the grader, on 250 who write what people write",
     "test_homeworks.py": "homeworks, on all that is known to be wrong or right",
+    "test_installed.py": "the grader, from a wheel",
     "test_practice.py": "networks of homeworks",
     "test_project.py": "the grader, on reports",
     "test_publish.py": "all that is published is searched",

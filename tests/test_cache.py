@@ -158,7 +158,7 @@ def test_of_the_code_that_counts_which_judges(
     """A comma in the page that students get back judges no class anew."""
     for part in ("byhand", "grader"):
         shutil.copytree(ROOT / part, tmp_path / "project" / part)
-    monkeypatch.setattr(module, "ROOT", tmp_path / "project")
+    monkeypatch.setattr(module, "HERE", tmp_path / "project")
     before = key(tmp_path)
     module.environment.cache_clear()
     with open(tmp_path / "project" / path, "a") as file:

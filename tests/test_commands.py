@@ -70,7 +70,7 @@ def course(tmp_path_factory) -> Course:
 
 
 @pytest.fixture
-def written(monkeypatch, tmp_path):
+def written(course, monkeypatch, tmp_path):
     """Put metadata into a homework's source notebook, or whatever there is."""
 
     def write(metadata) -> None:
@@ -78,7 +78,7 @@ def written(monkeypatch, tmp_path):
         path.parent.mkdir(parents=True)
         notebook = nbformat.v4.new_notebook(metadata=metadata)
         path.write_text(nbformat.writes(notebook))
-        monkeypatch.setattr(sheets, "ROOT", tmp_path)
+        monkeypatch.setattr(course, "root", tmp_path)
 
     monkeypatch.delenv(sheets.LIMITS, raising=False)
     return write

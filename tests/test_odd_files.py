@@ -536,7 +536,7 @@ def test_without_a_released_version(monkeypatch):
     """The source serves as well, cleared as nbgrader clears it."""
     import grader.course.starter as starter
 
-    both = _given(HW)
+    both = _given(ROOT, HW)
     content = json.loads((ROOT / "solutions" / HW / NAME).read_text("utf8"))
     cleared = {
         " ".join(

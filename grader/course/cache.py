@@ -9,8 +9,9 @@ from importlib.metadata import version
 
 from nbformat import NotebookNode
 
-from grader.course.course import ROOT, Course
+from grader.course.course import Course
 from grader.course.files import write
+from grader.course.root import HERE
 from grader.notebook.reading import cells_of
 from grader.notebook.sheet import Sheet
 from grader.notebook.verdict import Verdict
@@ -57,7 +58,7 @@ def environment() -> str:
     """What a verdict depends on besides the homework and the submission."""
     code = hashlib.sha256()
     for folder in CODE:
-        for path in sorted((ROOT / folder).rglob("*.py")):
+        for path in sorted((HERE / folder).rglob("*.py")):
             code.update(path.read_bytes())
     parts = [code.hexdigest(), sys.version, version("torch"), version("numpy")]
     parts += [os.environ.get(n, "") for n in ("BYHAND_DATA", "BYHAND_OFFLINE")]

@@ -20,10 +20,10 @@ from sqlalchemy.exc import SAWarning, SQLAlchemyError
 from traitlets.config.loader import Config, PyFileConfigLoader
 
 from grader import startup
-from grader.course import files
+from grader.course import files, root
+from grader.course.starter import Starter
 from grader.errors import CourseError, Refused
 
-ROOT = Path(__file__).resolve().parents[2]
 EXCHANGE = "/usr/local/share/nbgrader/exchange"  # nbgrader's own default
 # nbgrader's own sessions cause these; they concern nobody who grades
 warnings.filterwarnings("ignore", category=SAWarning, module="nbgrader")
@@ -31,7 +31,7 @@ startup.with_own_alembic()
 
 
 class Course:
-    """The repository with its private course folder.
+    """A course's root (`grader.course.root`) with its private course folder.
 
     Files of unfinished work there begin with a dot, and are removed by the next run.
 
@@ -44,7 +44,8 @@ class Course:
     SECRET = "submission_secret.txt"  # the exchange's, by which feedback finds its way
 
     def __init__(self, folder: Path | None = None):
-        self.config = _load_config(folder)
+        self.root = root.find(folder)
+        self.config = _load_config(self.root, folder)
         self.nbgrader = CourseDirectory(config=self.config)
         self.folder = Path(self.nbgrader.submitted_directory).parent
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -52,7 +53,9 @@ class Course:
         logging.getLogger("traitlets").setLevel(logging.ERROR)
 
     def homeworks(self) -> list[str]:
-        return sorted(path.parent.name for path in ROOT.glob("solutions/*/*.ipynb"))
+        return sorted(
+            path.parent.name for path in self.root.glob("solutions/*/*.ipynb")
+        )
 
     def check(self, homework: str) -> str:
         """The name of a homework, given in full or by an unambiguous beginning.
@@ -71,6 +74,14 @@ class Course:
     def notebook(self, step: str, student: str, homework: str) -> Path:
         """The notebook of one student at one step: submitted, autograded, …"""
         return self.folder / step / student / homework / f"{homework}.ipynb"
+
+    def source(self, homework: str) -> Path:
+        """The notebook with the solutions and all tests."""
+        return self.root / "solutions" / homework / f"{homework}.ipynb"
+
+    def starter(self, homework: str) -> Starter:
+        """The homework as it was given out."""
+        return Starter(self.root, homework)
 
     def students(self, homework: str) -> list[str]:
         """Everyone who has handed in something, be it readable or not."""
@@ -124,7 +135,7 @@ class Course:
         """What no student's code may see: the course folder, solutions, the exchange."""
         exchange = Path(self.config.get("Exchange", {}).get("root", EXCHANGE))
         there = [exchange] if exchange.exists() else []
-        return [self.folder, ROOT / "solutions", *there]
+        return [self.folder, self.root / "solutions", *there]
 
     def secret(self) -> str:
         """What nobody outside this course folder knows; made when it is first needed.
@@ -177,8 +188,8 @@ class Course:
         return causes[0] if causes else text.strip().splitlines()[-1]
 
 
-def _load_config(folder: Path | None) -> Config:
-    loader = PyFileConfigLoader("nbgrader_config.py", path=str(ROOT))
+def _load_config(place: Path, folder: Path | None) -> Config:
+    loader = PyFileConfigLoader(root.CONFIG, path=str(place))
     before = dict(os.environ)
     if folder:
         os.environ["BYHAND_COURSE"] = str(folder.resolve())

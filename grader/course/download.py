@@ -21,6 +21,7 @@ from grader.course.course import Course
 from grader.course.names import folded, student_name, visible
 from grader.course.people import People, Person
 from grader.course.platforms import Piece, Recognised, is_work, recognise
+from grader.course.starter import Starter
 from grader.course.submission import (
     DAMAGED,
     NOTEBOOK,
@@ -270,7 +271,7 @@ def _take(intake: Intake, download: Download, claim: Claim, dated: bool) -> Outc
                 f"handed in by names that are one and the same on some computers "
                 f"({names}): give one of them another name"
             )
-        found = _found(download, claim, intake.homework, dated)
+        found = _found(download, claim, intake.starter, dated)
     except MemoryError:
         raise
     except Exception as error:  # whatever reading this one has led to
@@ -278,7 +279,7 @@ def _take(intake: Intake, download: Download, claim: Claim, dated: bool) -> Outc
     return intake.store(student, found)
 
 
-def _found(download: Download, claim: Claim, homework: str, dated: bool) -> Found:
+def _found(download: Download, claim: Claim, starter: Starter, dated: bool) -> Found:
     """A person's last attempt: its notebook, when it was handed in, what there is to say."""
     last = max(piece.attempt for _, piece in claim.pieces)
     now = [(path, piece) for path, piece in claim.pieces if piece.attempt == last]
@@ -297,9 +298,9 @@ def _found(download: Download, claim: Claim, homework: str, dated: bool) -> Foun
     archives = [p for p, piece in own if piece.inner.suffix.lower() == ".zip"]
     if not candidates and len(archives) == 1:
         content, about = download.fetch(archives[0])
-        found = read_archive(io.BytesIO(content), about, homework)
+        found = read_archive(io.BytesIO(content), about, starter)
     elif candidates:
-        found = choose(candidates, homework)
+        found = choose(candidates, starter)
     else:
         if not own and now:
             raise Refused(f"text was handed in, and no file: {HOW}")

@@ -16,6 +16,7 @@ from nbgrader.utils import parse_utc
 from grader.course import files
 from grader.course.course import Course
 from grader.course.names import check_name
+from grader.course.starter import Starter
 from grader.course.submission import (
     Found,
     Intake,
@@ -68,7 +69,7 @@ def collect_exchange(course: Course, homework: str, root: Path) -> list[Outcome]
             if entry.student in done:
                 continue
             try:
-                found = _read(entry, homework)
+                found = _read(entry, intake.starter)
             except NotTheirs as error:  # and says nothing about the student
                 outcomes.append(
                     Outcome(entry.student, Status.NOT_COLLECTED, reason=str(error))
@@ -100,14 +101,14 @@ def _time(text: str) -> datetime | None:
         return None
 
 
-def _read(entry: Entry, homework: str) -> Found:
+def _read(entry: Entry, starter: Starter) -> Found:
     check_name(entry.student)
     _check_owner(entry, entry.path.lstat().st_uid)
     number = files.open_folder(entry.path)
     try:
         about = os.fstat(number)
         _check_owner(entry, about.st_uid)
-        found = read_folder(number, homework)
+        found = read_folder(number, starter)
         _check_owner(entry, found.owner)
         found.secret = _secret(number, about.st_uid)
     finally:

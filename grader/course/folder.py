@@ -155,7 +155,7 @@ def _collect_folder(course: Course, homework: str, paths: list[Path]) -> list[Ou
         for entries in groups.values():
             student = entries[0].student
             try:
-                found = _found(entries, homework)
+                found = _found(entries, intake.starter)
             except MemoryError:
                 raise
             except Exception as error:  # whatever reading this one has led to
@@ -197,23 +197,22 @@ def _counts(course: Course, entry: Entry, homework: str) -> bool:
     return known or named or any(course.folder.glob(f"submitted/{entry.student}/*"))
 
 
-def _found(entries: list[Entry], homework: str) -> Found:
+def _found(entries: list[Entry], starter: Starter) -> Found:
     """A student's submission, from all that lies there under their name."""
     student_name(entries[0].raw)
     if len(entries) == 1:
-        return _read(entries[0].path, homework)
+        return _read(entries[0].path, starter)
     names = ", ".join(entry.path.name for entry in entries)
     if len({entry.student for entry in entries}) > 1:
         raise Refused(
             f"handed in several times ({names}), by names that are one and the same on "
             "some computers: keep one, or give the other another name"
         )
-    starter = Starter(homework)
     worked: list[Found | None] = []
     untouched: list[str] = []
     for entry in entries:
         try:
-            found = _read(entry.path, homework)
+            found = _read(entry.path, starter)
         except (Refused, OSError):
             worked.append(None)
             continue
@@ -233,13 +232,13 @@ def _found(entries: list[Entry], homework: str) -> Found:
     raise Refused(f"handed in several times ({names}): keep one")
 
 
-def _read(path: Path, homework: str) -> Found:
+def _read(path: Path, starter: Starter) -> Found:
     """The submitted notebook."""
     if path.is_symlink():
         raise Refused("it is a link: put the file itself there")
     for reader in READERS:
         if reader.takes(path):
-            return reader.read(path, homework)
+            return reader.read(path, starter)
     kinds = ", ".join(reader.what for reader in READERS[:-1])
     expected = f"expected {kinds} or {READERS[-1].what}"
     with files.opened(path, None, files.MAX_BYTES) as (file, _):
@@ -247,20 +246,20 @@ def _read(path: Path, homework: str) -> Found:
     raise Refused(f"it is {kind}; {expected}: {HOW}" if kind else expected)
 
 
-def _folder(path: Path, homework: str) -> Found:
+def _folder(path: Path, starter: Starter) -> Found:
     number = files.open_folder(path)
     try:
-        return read_folder(number, homework)
+        return read_folder(number, starter)
     finally:
         os.close(number)
 
 
-def _notebook(path: Path, homework: str) -> Found:
+def _notebook(path: Path, starter: Starter) -> Found:
     content, about = files.read(path)
     return Found(content, moment(about.st_mtime))
 
 
-def _archive(path: Path, homework: str) -> Found:
+def _archive(path: Path, starter: Starter) -> Found:
     several = _people_in(path)
     if several > 1:
         raise Refused(
@@ -268,7 +267,7 @@ def _archive(path: Path, homework: str) -> Found:
             "that archive itself"
         )
     with files.opened(path, None, MAX_ARCHIVE) as (file, about):
-        return read_archive(file, about, homework)
+        return read_archive(file, about, starter)
 
 
 class Reader(NamedTuple):
@@ -276,7 +275,7 @@ class Reader(NamedTuple):
 
     what: str
     takes: Callable[[Path], bool]
-    read: Callable[[Path, str], Found]
+    read: Callable[[Path, Starter], Found]
 
 
 READERS = (

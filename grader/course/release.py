@@ -6,19 +6,23 @@ from pathlib import Path
 import nbformat
 from nbgrader.converters import GenerateAssignment
 
-from grader.course.course import ROOT, Course
+from grader.course.course import Course
 from grader.errors import CourseError
 
 
-def release(course: Course, homework: str, to: Path = ROOT / "assignments") -> Path:
+def release(course: Course, homework: str, to: Path | None = None) -> Path:
     """Write the released version of a homework, and note its tests in the gradebook.
+
+    Args:
+        to: the folder of all homeworks; default: the course's `assignments/`.
 
     The file depends on the source alone: releasing twice gives the same bytes.
 
     Raises:
         CourseError: nbgrader cannot make it; the message says what it found.
     """
-    _check_entries(homework)
+    to = to or course.root / "assignments"
+    _check_entries(course, homework)
     course.nbgrader.release_directory = str(to)
     error = course.convert(GenerateAssignment, homework)
     if error:
@@ -28,9 +32,9 @@ def release(course: Course, homework: str, to: Path = ROOT / "assignments") -> P
     return path
 
 
-def _check_entries(homework: str) -> None:
+def _check_entries(course: Course, homework: str) -> None:
     """Raises CourseError: a cell has an nbgrader entry that is none, and which."""
-    path = ROOT / "solutions" / homework / f"{homework}.ipynb"
+    path = course.source(homework)
     if not path.exists():
         return
     kinds = ("grade", "solution", "task", "locked")

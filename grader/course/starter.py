@@ -5,9 +5,9 @@ import json
 import re
 from collections.abc import Iterator
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
-from grader.course.course import ROOT
 from grader.errors import Unreadable
 from grader.notebook.decoding import decode
 from grader.notebook.reading import joined
@@ -19,11 +19,13 @@ class Starter:
     """A homework's notebook without any work in it.
 
     Args:
+        root: the course's.
         homework: its name.
     """
 
-    def __init__(self, homework: str):
-        self.given = _given(homework)
+    def __init__(self, root: Path, homework: str):
+        self.homework = homework
+        self.given = _given(root, homework)
 
     def has_work(self, content: bytes) -> bool:
         """Whether it is a notebook that says anything else."""
@@ -67,11 +69,11 @@ def _texts(content: dict[str, Any]) -> Iterator[str]:
 
 
 @lru_cache(8)
-def _given(homework: str) -> frozenset[str]:
+def _given(root: Path, homework: str) -> frozenset[str]:
     """The words of each cell that students get; nothing if the homework is not here."""
     found: set[str] = set()
     for folder in ("assignments", "solutions"):
-        path = ROOT / folder / homework / f"{homework}.ipynb"
+        path = root / folder / homework / f"{homework}.ipynb"
         try:
             content = json.loads(path.read_text("utf8"))
         except (OSError, ValueError):

@@ -78,7 +78,7 @@ def moment(seconds: float) -> datetime:
     return found if found.year >= 1980 and found <= now + timedelta(days=1) else now
 
 
-def read_folder(number: int, homework: str) -> Found:
+def read_folder(number: int, starter: Starter) -> Found:
     """The notebook in an open folder, at any depth; links are not followed.
 
     Raises:
@@ -109,11 +109,11 @@ def read_folder(number: int, homework: str) -> Found:
             else:
                 others.append(path)
     if found:
-        return choose(found, homework)
+        return choose(found, starter)
     archives = [path for path in others if path.suffix.lower() == ".zip"]
     if len(archives) == 1:
         with files.opened(archives[0], number, MAX_ARCHIVE) as (file, about):
-            inner = read_archive(file, about, homework)
+            inner = read_archive(file, about, starter)
         return replace(inner, owner=about.st_uid)
     raise nothing_in(others, lambda path: files.read(path, number)[0])
 
@@ -123,7 +123,7 @@ def _file(path: PurePosixPath, folder: int | None) -> Found:
     return Found(content, moment(about.st_mtime), about.st_uid)
 
 
-def read_archive(file: BinaryIO, about: os.stat_result, homework: str) -> Found:
+def read_archive(file: BinaryIO, about: os.stat_result, starter: Starter) -> Found:
     """The notebook in a zip archive.
 
     Its time is that of the archive: what stands in it, whoever made it can write.
@@ -134,7 +134,7 @@ def read_archive(file: BinaryIO, about: os.stat_result, homework: str) -> Found:
     time = moment(about.st_mtime)
     try:
         with zipfile.ZipFile(file) as archive:
-            return _in_archive(archive, time, homework)
+            return _in_archive(archive, time, starter)
     except DAMAGED as error:
         raise Refused(f"the archive is damaged ({str(error)[:100]}): {HOW}") from None
     except (RuntimeError, NotImplementedError) as error:
@@ -151,7 +151,7 @@ DAMAGED = (
 )
 
 
-def _in_archive(archive: zipfile.ZipFile, time: datetime, homework: str) -> Found:
+def _in_archive(archive: zipfile.ZipFile, time: datetime, starter: Starter) -> Found:
     found: dict[PurePosixPath, Candidate] = {}
     others: dict[PurePosixPath, zipfile.ZipInfo] = {}
 
@@ -179,7 +179,7 @@ def _in_archive(archive: zipfile.ZipFile, time: datetime, homework: str) -> Foun
         else:
             others[path] = member
     if found:
-        return choose(list(found.values()), homework)
+        return choose(list(found.values()), starter)
     raise nothing_in(list(others), lambda path: content(others[path]))
 
 
@@ -214,7 +214,7 @@ def nothing_in(
     return Refused(f"there is no notebook in it{only}{more}: {HOW}")
 
 
-def choose(found: list[Candidate], homework: str) -> Found:
+def choose(found: list[Candidate], starter: Starter) -> Found:
     """The notebook that is meant: the only one, that of the right name, the one with work.
 
     The homework as it was given out does not count where there is anything else.
@@ -222,6 +222,7 @@ def choose(found: list[Candidate], homework: str) -> Found:
     Raises:
         Refused: there are several with work in them, and none is called as it should be.
     """
+    homework = starter.homework
     if len(found) == 1:
         return _taken(found[0], found[0].read(), homework, [])
     right = [c for c in found if stem(c.path.name) == homework]
@@ -229,7 +230,6 @@ def choose(found: list[Candidate], homework: str) -> Found:
         if len(right) == 1:
             return _taken(right[0], right[0].read(), homework, [])
         raise _several(right or found, homework)
-    starter = Starter(homework)
     read = [(candidate, _tried(candidate)) for candidate in found]
     worked = [(c, f) for c, f in read if f and starter.has_work(f.content)]
     untouched = [c.path.name for c, f in read if f and starter.is_untouched(f.content)]
@@ -308,6 +308,7 @@ class Intake:
 
     def __init__(self, course: Course, homework: str):
         self.course, self.homework = course, homework
+        self.starter = course.starter(homework)
         self.stack = contextlib.ExitStack()
         self.waiting: list[tuple[str, str, Path | None]] = []
         place = course.folder / "submitted"

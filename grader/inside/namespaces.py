@@ -134,7 +134,8 @@ def _own_mounts(megabytes: int) -> None:
 def _needed_in_tmp() -> list[str]:
     """What a room needs and a /tmp of its own would hide."""
     found = [sys.prefix, sys.base_prefix, os.environ.get("BYHAND_DATA", "/")]
-    found += [str(PROJECT / part) for part in MOUNTED]
+    if not PROJECT.is_relative_to(sys.prefix):  # else it comes with that
+        found += [str(PROJECT / part) for part in MOUNTED]
     return [path for path in found if Path(path).is_relative_to("/tmp")]
 
 

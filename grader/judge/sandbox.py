@@ -24,6 +24,10 @@ from grader.wire.messages import (
 )
 
 ROOT = Path(__file__).resolve().parents[2]
+# what of it rooms do not see: all, but if it holds other packages, too, only the grader
+COVERED = ROOT
+if ROOT.name in ("site-packages", "dist-packages"):
+    COVERED = ROOT / "grader"
 # of the system, what Python, its libraries and pictures need, and nothing else: what lies
 # beside them (an exchange in /usr/local/share, say) is nobody's business in a room
 SYSTEM = (
@@ -222,12 +226,12 @@ def _bubblewrap() -> list[str]:
     parents = {parent for path in bound for parent in path.parents}
     for path in sorted(parents - {Path("/"), Path("/usr"), Path("/tmp")}):
         command += ["--perms", "0755", "--dir", str(path)]
-    inside = {path for path in bound if path.is_relative_to(ROOT)}
+    inside = {path for path in bound if path.is_relative_to(COVERED)}
     for path in sorted(bound - inside):
         command += ["--ro-bind", str(path), str(path)]
-    command += ["--tmpfs", str(ROOT)]  # should it lie in a folder bound above
+    command += ["--tmpfs", str(COVERED)]  # should it lie in a folder bound above
     between = {parent for path in inside for parent in path.parents}
-    for path in sorted(p for p in between if p.is_relative_to(ROOT) and p != ROOT):
+    for path in sorted(p for p in between - {COVERED} if p.is_relative_to(COVERED)):
         command += ["--perms", "0755", "--dir", str(path)]
     for path in sorted(inside):
         command += ["--ro-bind", str(path), str(path)]
@@ -238,7 +242,14 @@ def _bubblewrap() -> list[str]:
                 command += ["--perms", "0755", "--dir", str(path)]
             command += ["--symlink", os.readlink(link), str(link)]
     command += ["--proc", "/proc", "--dev", "/dev"]
-    command += ["--remount-ro", str(ROOT), "--remount-ro", "/dev", "--remount-ro", "/"]
+    command += [
+        "--remount-ro",
+        str(COVERED),
+        "--remount-ro",
+        "/dev",
+        "--remount-ro",
+        "/",
+    ]
     command += ["--hostname", "room", "--chdir", str(ROOT), "--"]
     return command
 
@@ -285,7 +296,7 @@ def check_unseen(private: Iterable[Path]) -> None:
     needed = [*_python(), *map(Path, SYSTEM), *_data()]
     for path in (p.resolve() for p in private):
         for place in needed:
-            hidden = path.is_relative_to(ROOT) and not place.is_relative_to(ROOT)
+            hidden = path.is_relative_to(COVERED) and not place.is_relative_to(COVERED)
             if path.is_relative_to(place.resolve()) and not hidden:
                 raise SandboxError(
                     f"{path} lies in {place}, which students' code needs and would see "

@@ -24,7 +24,7 @@ from grader.notebook.sheet import Sheet
 from grader.records.alike import Alike, Reader, alike
 from grader.records.feedback import titles, why_nothing
 from grader.records.ledger import Entry, Ledger
-from grader.records.sheets import load_sheet, source
+from grader.records.sheets import load_sheet
 
 WIDTHS = (1, 2, 5, 10, 20, 50, 100, 200, 500)  # points of a bar
 BARS = 12  # at most
@@ -166,7 +166,7 @@ def gather(course: Course, homework: str) -> Report:
         entries = ledger.entries()
         people = ledger.gradebook.students
         names = {p.id: f"{p.first_name or ''} {p.last_name or ''}" for p in people}
-    report.title, headings = outline(homework)
+    report.title, headings = outline(course, homework)
     report.names = {student: " ".join(n.split()) for student, n in names.items()}
     report.most = sum(cell.points or 0.0 for cell in sheet.cells)
     report.points = {student: entry.points for student, entry in entries.items()}
@@ -284,9 +284,9 @@ def _refusal(course: Course, homework: str, student: str) -> str:
         return ""
 
 
-def outline(homework: str) -> tuple[str, dict[str, str]]:
+def outline(course: Course, homework: str) -> tuple[str, dict[str, str]]:
     """A homework's title, and the heading above each registered cell, by its source."""
-    path = source(homework)
+    path = course.source(homework)
     if not path.exists():
         return homework, {}
     notebook = nbformat.read(path, 4)

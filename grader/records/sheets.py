@@ -20,7 +20,7 @@ import nbformat
 from nbgrader.api import MissingEntry
 
 from grader.course import files
-from grader.course.course import ROOT, Course
+from grader.course.course import Course
 from grader.course.release import register
 from grader.errors import CourseError, NotReleased
 from grader.notebook.sheet import Kind, Sheet, SheetCell
@@ -41,7 +41,7 @@ def current_sheet(course: Course, homework: str) -> Sheet:
     course.gradebook().close()  # or it is said why it cannot be used
     mark = course.folder / "verdicts" / homework / "registered"
     gradebook = course.nbgrader.db_url.encode()
-    now = hashlib.sha256(source(homework).read_bytes() + gradebook).hexdigest()
+    now = hashlib.sha256(course.source(homework).read_bytes() + gradebook).hexdigest()
     before = mark.read_text() if mark.exists() else ""
     try:
         if before == now:
@@ -104,16 +104,11 @@ def load_sheet(course: Course, homework: str) -> Sheet:
                     points=points,
                 )
             )
-    rules, order = _rules(source(homework))
+    rules, order = _rules(course.source(homework), course.root)
     cells.sort(key=lambda cell: order.get(cell.name, len(order)))
-    others = _others(source(homework))
+    others = _others(course.source(homework))
     salt = course.secret()
     return Sheet(homework, tuple(cells), **rules, salt=salt, others=others)
-
-
-def source(homework: str) -> Path:
-    """The notebook from which a homework is released."""
-    return ROOT / "solutions" / homework / f"{homework}.ipynb"
 
 
 def _others(path: Path) -> tuple[str, ...]:
@@ -124,7 +119,7 @@ def _others(path: Path) -> tuple[str, ...]:
     return tuple(c.source for c in cells if not c.metadata.get("nbgrader"))
 
 
-def _rules(path: Path) -> tuple[dict[str, Any], dict[str, int]]:
+def _rules(path: Path, root: Path) -> tuple[dict[str, Any], dict[str, int]]:
     """What the source notebook forbids, its limits; and the places of its cells."""
     rules: dict[str, Any] = {}
     order: dict[str, int] = {}
@@ -133,7 +128,7 @@ def _rules(path: Path) -> tuple[dict[str, Any], dict[str, int]]:
         names = [c.metadata.get("nbgrader", {}).get("grade_id") for c in notebook.cells]
         order = {name: place for place, name in enumerate(names) if name}
         rules = notebook.metadata.get("byhand", {})
-    where = f"{path.relative_to(ROOT)}, metadata, byhand"
+    where = f"{path.relative_to(root)}, metadata, byhand"
     known = f"{', '.join(RULES[:-1])} and {RULES[-1]}"
     if not isinstance(rules, dict):
         raise CourseError(f"{where}: a mapping of {known}, not {rules!r}.")
