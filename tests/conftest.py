@@ -30,6 +30,7 @@ SLOW = {
     "test_habits.py": "the grader, on 250 who write what people write",
     "test_homeworks.py": "homeworks, on all that is known to be wrong or right",
     "test_installed.py": "the grader, from a wheel",
+    "test_jupyterhub.py": "JupyterHub, with servers of three people",
     "test_practice.py": "networks of homeworks",
     "test_project.py": "the grader, on reports",
     "test_publish.py": "all that is published is searched",

@@ -21,6 +21,7 @@ PROXY = HERE / "node_modules" / "configurable-http-proxy" / "bin"
 COURSE = "deep-learning-by-hand"  # the course_id in nbgrader_config.py
 STUDENTS = f"nbgrader-{COURSE}"
 INSTRUCTORS = f"formgrade-{COURSE}"
+DATA = Path("/srv/byhand/data")  # MNIST/raw in it, for all; else each home has a copy
 
 c = get_config()  # noqa: F821 (given by traitlets)
 
@@ -66,6 +67,7 @@ c.Spawner.cmd = [str(PROGRAMS / "jupyterhub-singleuser")]
 c.Spawner.default_url = "/lab"
 c.Spawner.environment = {
     "PATH": f"{PROGRAMS}:/usr/local/bin:/usr/bin:/bin",
+    **({"BYHAND_DATA": str(DATA)} if DATA.is_dir() else {}),
     **settings("students", "everybody"),
 }
 c.Spawner.group_overrides = {
