@@ -70,7 +70,7 @@ bench: setup  ## our figures beside their rivals, measured in one run
 
 upgrade:  ## pin the newest versions that fit pyproject.toml, in constraints.txt
 	python3 -m venv _build/upgrade
-	_build/upgrade/bin/pip install --editable '.[book,cluster,grader,test]'
+	_build/upgrade/bin/pip install --editable '.[book,cluster,grader,hub,test]'
 	{ sed -n '/^#/p' constraints.txt; _build/upgrade/bin/pip freeze --exclude-editable \
 	  | tr 'A-Z_' 'a-z-' | sort; } > _build/constraints.txt
 	mv _build/constraints.txt constraints.txt

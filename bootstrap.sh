@@ -32,7 +32,7 @@ if [ "$(cat "$venv/.ready" 2>/dev/null)" != "$wanted" ]; then
     exit 1
   fi
   "$venv/bin/pip" install --disable-pip-version-check \
-    --constraint constraints.txt --editable '.[book,cluster,grader,test]'
+    --constraint constraints.txt --editable '.[book,cluster,grader,hub,test]'
   echo "$wanted" >"$venv/.ready"
 fi
 

@@ -164,7 +164,7 @@ def _what_if(
     """Print whose marks the tests in solutions/ would change, and which."""
     _warn(options)
     students = course.students(homework)
-    exercises = outline(homework)[1]
+    exercises = outline(course, homework)[1]
     tried = []
     trials = what_if(
         course, homework, jobs=options.jobs, walls=options.walls, engine=engine

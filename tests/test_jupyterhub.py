@@ -207,14 +207,19 @@ def test_collect_and_grade_by_the_button(prof):
     frame.locator(".modal >> text=Successfully autograded").wait_for()
     prof.picture("6-graded-by-the-button")
     frame.locator(".modal button:has-text('OK')").last.click()
-    frame.locator(f"tr:has-text('ada') >> text=/^{POINTS['ada']} /").wait_for()
+    row.locator(f"text='{POINTS['ada']} / 50'").wait_for()
 
 
 def test_grade(prof):
     said = prof.terminal("grader grade hw1")
     for student, points in POINTS.items():
         assert re.search(rf"^{student} +{points} of 50", said, re.M), said
-    prof.page.reload()
+    prof.page.goto(
+        f"{prof.hub.address}/user/{INSTRUCTOR}/formgrader/manage_submissions/{HW}"
+    )
+    for student, points in POINTS.items():
+        row = prof.page.locator(f"#main-table tr:has-text('{student}')")
+        row.locator(f"text='{points} / 50'").wait_for()
     prof.picture("7-graded")
 
 
@@ -227,7 +232,7 @@ def test_feedback(prof, ada):
     ).click()
     ada.page.locator("#submitted_assignments_list >> text=view feedback").wait_for()
     ada.picture("8-feedback-fetched")
-    (path,) = ada.terminal(f"ls {HW}/feedback/*/{HW}.html").split()
+    (path,) = ada.terminal(f"ls {HW}/feedback/*/{HW}.html").splitlines()
     found = ada.terminal(f"cat '{path}'")
     assert f"{POINTS['ada']} of 50" in " ".join(re.sub("<[^>]+>", "", found).split())
     assert not [line for line in secrets(HW, "HIDDEN") if line in found]
