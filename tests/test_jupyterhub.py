@@ -119,8 +119,26 @@ def in_order(request):
     yield
     if request.session.testsfailed == failed:
         return
-    for person in request.getfixturevalue("people").values():
+    people = request.getfixturevalue("people").values()
+    for person in people:
         person.picture(f"failed-{person.name}")
+    print(next(iter(people)).hub.said())
+
+
+def test_the_button_of_the_book(ada):
+    """It brings a repository into the home, and opens a page of it."""
+    ada.terminal(
+        "mkdir ~/origin && cd ~/origin && git init --quiet --initial-branch=main && "
+        "echo '# Chapter 1' > chapter.md && git add . && git -c user.name=a "
+        "-c user.email=a@example.org commit --quiet --message=first"
+    )
+    query = "repo=file:///home/ada/origin&branch=main&targetpath=book"
+    target = "urlpath=lab%2Ftree%2Fbook%2Fchapter.md"
+    ada.page.goto(f"{ada.hub.address}/hub/user-redirect/git-pull?{query}&{target}")
+    ada.page.wait_for_url("**/lab/tree/book/chapter.md")
+    ada.page.wait_for_selector("text=Chapter 1")
+    ada.picture("0-from-the-book")
+    assert ada.terminal("cat ~/book/chapter.md") == "# Chapter 1\n"
 
 
 def test_release(prof):
@@ -261,6 +279,8 @@ def test_what_a_student_cannot_do(prof, ada):
     assert "Permission denied" in ada.terminal(f"ls {INBOUND}", status=2)
     assert ada.fetch("/user/bob/api/contents")[0] in (403, 404)
     assert ada.fetch(f"/user/{INSTRUCTOR}/formgrader/api/assignments")[0] in (403, 404)
+    assert ada.fetch("/hub/api/users")[0] == 403
+    assert ada.fetch("/hub/admin")[0] == 403
     feedback = INBOUND.replace("inbound", "feedback")
     assert "Permission denied" in ada.terminal(f"ls {feedback}", status=2)
     given = ada.terminal(
