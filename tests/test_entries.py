@@ -1,5 +1,7 @@
 """Kinds of cells that the course's own homeworks do not have."""
 
+from copy import deepcopy
+
 import nbformat
 import pytest
 from nbformat.v4 import new_markdown_cell
@@ -35,6 +37,28 @@ def test_a_task_waits_for_a_person(tmp_path):
     with Gradebook(f"sqlite:///{course / 'gradebook.db'}") as gradebook:
         grade = gradebook.find_grade("drawing", project.TINY, project.TINY, "ada")
         assert grade.needs_manual_grade and grade.auto_score is None
+
+
+def test_a_new_cell_after_work_was_handed_in(tmp_path):
+    """nbgrader does not allow it; what can be done is said."""
+    copy, content = with_entry(tmp_path, {})
+    course, env = tmp_path / "course", project.environment()
+    path = copy / "solutions" / project.TINY / f"{project.TINY}.ipynb"
+    notebook = nbformat.read(path, 4)
+    notebook.cells = [c for c in notebook.cells if c.metadata.get("nbgrader") != {}]
+    nbformat.write(notebook, path)
+    hand_in(course, project.TINY, "ada", content)
+    assert grader(course, "grade", project.TINY, cwd=copy, env=env).returncode == 0
+    test = next(c for c in notebook.cells if c.id == "halve_test")
+    other = deepcopy(test)
+    other.id = "another_test"
+    other.metadata.nbgrader.grade_id = "another_test"
+    notebook.cells.append(other)
+    nbformat.write(notebook, path)
+    for command in ("release", "grade"):
+        result = grader(course, command, project.TINY, cwd=copy, env=env)
+        assert result.returncode == 2 and "Traceback" not in result.stderr
+        assert "put them back as they were" in result.stderr, result.stderr
 
 
 @pytest.mark.parametrize("entry", [{}, {"schema_version": 3}, {"grade": True}])

@@ -25,6 +25,13 @@ def release(course: Course, homework: str, to: Path | None = None) -> Path:
     _check_entries(course, homework)
     course.nbgrader.release_directory = str(to)
     error = course.convert(GenerateAssignment, homework)
+    if error and "Cannot add or remove cells" in error:  # nbgrader 0.9.6, SaveCells
+        raise CourseError(
+            f"{homework} has other tests or solution cells than before, and the gradebook "
+            "holds work that was handed in. nbgrader allows new texts and points then, but "
+            "no new, missing or renamed cells: put them back as they were; or give the "
+            "homework another name; or begin with an empty course folder (BYHAND_COURSE)."
+        )
     if error:
         raise CourseError(f"{homework} could not be released: {error}")
     path = to / homework / f"{homework}.ipynb"
