@@ -42,7 +42,7 @@ PRIVATE_PART = re.compile(
 )
 # What is said otherwise where there is no grader.
 SAID = {
-    ".[book,cluster,grader,test]": ".[book,test]",
+    ".[book,cluster,grader,hub,test]": ".[book,test]",
     '["byhand", "grader", "publish"]': '["byhand"]',
     ", homeworks, and an auto-grader": " and homeworks",
     "this course or its grader": "this course",
