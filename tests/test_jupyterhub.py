@@ -14,7 +14,15 @@ import pytest
 
 from tests.support import hub as support
 from tests.support.browser import browser
-from tests.support.hub import COURSE, INSTRUCTOR, PASSWORD, SECONDS, STUDENTS, Hub
+from tests.support.hub import (
+    COURSE,
+    INSTRUCTOR,
+    PASSWORD,
+    PLACE,
+    SECONDS,
+    STUDENTS,
+    Hub,
+)
 from tests.support.solutions import ROOT, secrets
 from tests.support.submissions import HW, RELEASED, reference
 
@@ -143,7 +151,7 @@ def test_the_button_of_the_book(ada):
 
 def test_release(prof):
     said = prof.terminal("grader release hw1")  # from the home, not from the course
-    assert f"/home/{INSTRUCTOR}/{COURSE}/assignments/{HW}/{HW}.ipynb" in said
+    assert f"/home/{INSTRUCTOR}/{PLACE}/assignments/{HW}/{HW}.ipynb" in said
     prof.terminal(f"nbgrader release_assignment {HW}")
     prof.choose("Formgrader")
     frame = prof.page.frame_locator("iframe")
@@ -262,9 +270,9 @@ def test_feedback(prof, ada):
 @pytest.mark.parametrize(
     "path",
     [
-        f"/home/{INSTRUCTOR}/{COURSE}/solutions/{HW}/{HW}.ipynb",
-        f"/home/{INSTRUCTOR}/{COURSE}/course/gradebook.db",
-        f"/home/{INSTRUCTOR}/{COURSE}/course/submitted/bob/{HW}/{HW}.ipynb",
+        f"/home/{INSTRUCTOR}/{PLACE}/solutions/{HW}/{HW}.ipynb",
+        f"/home/{INSTRUCTOR}/{PLACE}/course/gradebook.db",
+        f"/home/{INSTRUCTOR}/{PLACE}/course/submitted/bob/{HW}/{HW}.ipynb",
         f"/home/bob/{HW}/{HW}.ipynb",
     ],
 )
@@ -297,5 +305,5 @@ def test_what_a_student_cannot_do(prof, ada):
 
 
 def test_the_course_folder_is_private(prof):
-    said = prof.terminal(f"stat -c %a ~/{COURSE}/course")
+    said = prof.terminal(f"stat -c %a ~/{PLACE}/course")
     assert said.strip() == "700"

@@ -21,6 +21,7 @@ PROXY = HERE / "node_modules" / "configurable-http-proxy" / "bin"
 COURSE = "deep-learning-by-hand"  # the course_id in nbgrader_config.py
 STUDENTS = f"nbgrader-{COURSE}"
 INSTRUCTORS = f"formgrade-{COURSE}"
+ROOT = "teaching"  # in an instructor's home: nbgrader_config.py and solutions/
 DATA = Path("/srv/byhand/data")  # MNIST/raw in it, for all; else each home has a copy
 
 c = get_config()  # noqa: F821 (given by traitlets)
@@ -59,8 +60,8 @@ def settings(*folders: str) -> dict[str, str]:
 
 
 def root(spawner) -> str:
-    """Where an instructor keeps the course: nbgrader_config.py and solutions/."""
-    return str(Path(pwd.getpwnam(spawner.user.name).pw_dir, COURSE))
+    """Where an instructor keeps the course."""
+    return str(Path(pwd.getpwnam(spawner.user.name).pw_dir, ROOT))
 
 
 c.Spawner.cmd = [str(PROGRAMS / "jupyterhub-singleuser")]

@@ -20,7 +20,7 @@ from tests.support.runs import Ran
 from tests.support.solutions import ROOT
 
 DEPLOY = ROOT / "deploy" / "jupyterhub"
-COURSE = "deep-learning-by-hand"
+COURSE, PLACE = "deep-learning-by-hand", "teaching"
 PASSWORD = "correct horse battery staple"
 HASH = (  # openssl passwd -6
     "$6$byhand$nmrHUx1ebRa3Mj4uXgxIV4.rOBTUEc9jFphh.ILtKlP4wD/"
@@ -47,18 +47,8 @@ def missing() -> str:
     if sys.platform != "linux" or os.getuid() != 0:
         return "JupyterHub starts servers as their users: that takes root, on Linux"
     with contextlib.suppress(OSError):
-        probe = [
-            "unshare",
-            "--mount",
-            "--pid",
-            "--fork",
-            "mount",
-            "-t",
-            "tmpfs",
-            "x",
-            "/mnt",
-        ]
-        if subprocess.run(probe, capture_output=True).returncode == 0:
+        probe = "unshare --mount --pid --fork mount -t tmpfs probe /mnt"
+        if subprocess.run(probe.split(), capture_output=True).returncode == 0:
             return ""
     return "namespaces are forbidden here"
 
@@ -212,7 +202,7 @@ def _setup(folder: Path, course: Path) -> Iterator[str]:
         yield f"mount --bind {shlex.quote(str(folder / name))} /etc/{name}"
     for user in IDS:
         yield f"cp -r /etc/skel /home/{user}; chmod 700 /home/{user}"
-    yield f"cp -r {places[course]} /home/{INSTRUCTOR}/{COURSE}"
+    yield f"cp -r {places[course]} /home/{INSTRUCTOR}/{PLACE}"
     for user in IDS:
         yield f"chown -R {user}:{user} /home/{user}"
     yield "mkdir -p -m 755 /usr/local/share/nbgrader"
