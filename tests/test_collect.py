@@ -19,9 +19,11 @@ from grader.commands import sentence
 from grader.course.course import Course
 from grader.course.exchange import collect_exchange
 from grader.course.folder import NAMES, READERS, collect, student_of
+from grader.course.starter import Starter
 from grader.errors import CourseError
 from tests.support import copy_of_the_project as project
 from tests.support.copy_of_the_project import TINY
+from tests.support.solutions import ROOT
 from tests.support.submissions import HW
 
 NAME = f"{HW}.ipynb"
@@ -110,7 +112,7 @@ def test_every_kind_of_submission(reader, course, folder):
     path = folder / f"ada{ending}"
     make(path)
     assert [r.what for r in READERS if r.takes(path)] == [reader.what]
-    found = reader.read(path, HW)
+    found = reader.read(path, Starter(ROOT, HW))
     assert found.content == b"{}"
     assert abs(found.time - datetime.now(UTC)) < timedelta(days=1, hours=1)
     assert [(o.student, o.ok) for o in collect(course, HW, folder)] == [("ada", True)]
