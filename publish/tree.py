@@ -20,7 +20,7 @@ LIST = ".published"  # in the folder: what was written there
 # `*` is any text, with slashes
 PUBLIC = (
     *(".gitattributes", ".gitignore", "LICENSE", "LICENSE-TEXT", "CITATION.cff"),
-    *("_config.yml", "_toc.yml", ".readme/pages.png"),
+    *("_config.yml", "_toc.yml", ".readme/pages.png", ".vscode/*", ".devcontainer/*"),
     *("Makefile", "bootstrap.sh", "pyproject.toml", "constraints.txt"),
     *("environment.yml", "book/*", "byhand/*", "assignments/*"),
     # tests that need no solution

@@ -1,5 +1,6 @@
 """pyproject.toml, constraints.txt and environment.yml say the same; so do links."""
 
+import json
 import re
 import tomllib
 from importlib.metadata import distributions, version
@@ -50,6 +51,22 @@ def test_every_pin_can_be_installed_with_the_pythons_that_people_have(python):
         needs = SpecifierSet(asked[name].get("Requires-Python") or "")
         assert needs.contains(python), f"{name} {PINS[name]} needs Python {needs}"
     assert len(PINS.keys() & asked.keys()) > 100
+
+
+def test_editors_find_what_make_makes():
+    """VS Code, in the folder and in a container."""
+    settings = json.loads((ROOT / ".vscode/settings.json").read_text())
+    folder = re.search(r"^VENV \?= (.+)$", (ROOT / "Makefile").read_text(), re.M)[1]
+    interpreter = settings["python.defaultInterpreterPath"]
+    assert interpreter == f"${{workspaceFolder}}/{folder}/bin/python"
+    container = json.loads((ROOT / ".devcontainer/devcontainer.json").read_text())
+    script = ROOT / container["postCreateCommand"]
+    assert script.is_file() and script.stat().st_mode & 0o111
+    python = re.search(r"python:([\d.]+)-", container["image"])[1]
+    assert SpecifierSet(PROJECT["requires-python"]).contains(python)
+    offered = json.loads((ROOT / ".vscode/extensions.json").read_text())
+    wanted = container["customizations"]["vscode"]["extensions"]
+    assert set(wanted) <= set(offered["recommendations"])
 
 
 def test_conda_installs_what_make_installs():
