@@ -27,13 +27,14 @@ check:  ## before each commit: formatting, lint, types, unit tests, in a minute
 	@OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 -m "not slow"
 
 # tests that keep one processor busy and watch no clock: two at a time
-SINGLE := $(wildcard tests/test_homeworks.py tests/test_pages.py tests/figures)
+SINGLE := $(wildcard tests/test_homeworks.py tests/test_pages.py)
 
 test:  ## every test: library, chapters, homeworks, grading loop, pages in a browser
 	@./bootstrap.sh test
 	@status=0; \
-	$(PY) -m pytest $(patsubst %,--ignore=%,$(SINGLE)) || status=1; \
+	$(PY) -m pytest $(patsubst %,--ignore=%,$(SINGLE) tests/figures) || status=1; \
 	OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 $(SINGLE) || status=1; \
+	OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 tests/figures || status=1; \
 	exit $$status
 
 # -- instructors only

@@ -6,7 +6,7 @@ from tests.support.browser import browser
 from tests.support.figures import load, write
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def chromium():
     with browser() as chromium:
         yield chromium
